@@ -1,0 +1,116 @@
+"""What the protocol server needs of a database beyond `contract.Session`: logins, sessions, notifications.
+
+`app.localdb.database.Database` implements it; the tests of this room implement it in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.localdb.contract import Cursor, Session, StatementInfo
+from app.localdb.wire.auth import Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class ClientInfo:
+    """Who connects, as the client tells it: the columns of V$SESSION with these names."""
+
+    program: str = ""
+    machine: str = ""
+    terminal: str = ""
+    osuser: str = ""
+    process: str = ""  # the client's process id, as text
+    driver: str = ""
+    address: str = ""  # host:port of the client's socket
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    operation: int  # one of Operation's bits
+    rowid: str  # 18 characters
+
+
+@dataclass(frozen=True, slots=True)
+class TableChange:
+    """What one committed transaction did to one table."""
+
+    table: str  # "SCHEMA.NAME"
+    operations: int  # union of Operation's bits
+    object_number: int
+    rows: Sequence[RowChange] | None  # None: not asked for, or too many: all rows may have changed
+
+
+class Operation:
+    """Bits of a change, as the driver's OPCODE_ constants."""
+
+    ALL_ROWS = 0x01
+    INSERT = 0x02
+    UPDATE = 0x04
+    DELETE = 0x08
+    ALTER = 0x10
+    DROP = 0x20
+
+
+class Notifications(Protocol):
+    """Change notification on tables. Callbacks run on a thread of the database and must be quick."""
+
+    def subscribe(
+        self,
+        callback: Callable[[Sequence[TableChange]], None],
+        tables: Sequence[str],
+        *,
+        operations: int,
+        rowids: bool,
+        owner: str,
+    ) -> int:
+        """Report each committed change of `tables` ("SCHEMA.NAME"); `operations` are bits of Operation,
+        0 = all. Raises OracleError (ORA-00942, ORA-29972 without the privilege). Returns an id."""
+        ...
+
+    def unsubscribe(self, subscription: int) -> None: ...
+
+
+class BackendSession(Session, Protocol):
+    """The session as the wire sees it: the contract, and four facts more."""
+
+    @property
+    def cursors(self) -> Mapping[int, Cursor]:
+        """Nested cursors by the number that stands in a row's CURSOR column."""
+        ...
+
+    @property
+    def time_zone_minutes(self) -> int:
+        """Offset of the session time zone from UTC: TIMESTAMP WITH LOCAL TIME ZONE is shown in it."""
+        ...
+
+    def tables_of(self, statement: StatementInfo) -> Sequence[str]:
+        """The tables ("SCHEMA.NAME") that a query reads: what a registered query watches."""
+        ...
+
+
+class Backend(Protocol):
+    """The database: one per server."""
+
+    @property
+    def service(self) -> str: ...
+
+    @property
+    def version(self) -> tuple[int, int, int, int, int]:
+        """(19, 28, 0, 0, 0) or (23, 26, 0, 0, 0)."""
+        ...
+
+    @property
+    def banner(self) -> str: ...
+
+    @property
+    def notifications(self) -> Notifications: ...
+
+    def verifier(self, user: str) -> Verifier | None:
+        """The stored password verifier of a user (name as the client sent it), None when there is none."""
+        ...
+
+    def open_session(self, user: str, client: ClientInfo) -> BackendSession:
+        """A new session of an authenticated user. Raises OracleError (ORA-01045, ORA-00018)."""
+        ...
