@@ -1,0 +1,184 @@
+"""`concord ...`: the one command line. Each command imports what it needs when it is called, no more."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse, run one command, return its exit status: 0 good, 1 the command failed, 2 wrong usage."""
+    parser = argparse.ArgumentParser(
+        prog="concord",
+        description="Concord compares two Oracle tables: exactly, fast, and so that you see what differs.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_serve(commands)
+    _add_worker(commands)
+    _add_db(commands)
+    _add_local(commands)
+    arguments = parser.parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _fail(sentence: str) -> int:
+    print(f"concord: {sentence}", file=sys.stderr)
+    return 1
+
+
+def _add_demo(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "demo",
+        help="everything at once on this machine: a local database, the API, two workers, one comparison",
+        description="Starts a local database, the API and two workers, compares two real releases of a table "
+        "of airports, shows the result and stays up until Ctrl-C.",
+    )
+    parser.add_argument("--once", action="store_true", help="end after the summary")
+    parser.add_argument("--json", action="store_true", help="print the result document on standard output")
+    parser.add_argument(
+        "--tolerance", metavar="DEGREES", help="let LAT and LON differ by so much, e.g. 0.00001"
+    )
+    parser.add_argument("--port", type=int, default=8000, help="of the API (default 8000; 0 = any free one)")
+    parser.add_argument("--db-port", type=int, default=1521, help="of the database (default 1521; 0 = any)")
+    parser.set_defaults(run=_run_demo)
+
+
+def _run_demo(arguments: argparse.Namespace) -> int:
+    from app.demo.run import DemoError, run
+
+    try:
+        return run(
+            port=arguments.port,
+            db_port=arguments.db_port,
+            once=arguments.once,
+            as_json=arguments.json,
+            tolerance=arguments.tolerance,
+        )
+    except DemoError as error:
+        return _fail(str(error))
+
+
+def _add_serve(commands: Commands) -> None:
+    parser = commands.add_parser("serve", help="run the API (settings from CONCORD_* variables)")
+    parser.set_defaults(run=_run_serve)
+
+
+def _run_serve(arguments: argparse.Namespace) -> int:
+    from app.main import serve
+    from app.settings import Settings, SettingsError
+
+    try:
+        settings = Settings.from_env()
+    except SettingsError as error:
+        return _fail(str(error))
+    return serve(settings)
+
+
+def _add_worker(commands: Commands) -> None:
+    parser = commands.add_parser("worker", help="run one worker (settings from CONCORD_* variables)")
+    parser.set_defaults(run=_run_worker)
+
+
+def _run_worker(arguments: argparse.Namespace) -> int:
+    from app.settings import Settings, SettingsError
+    from worker.main import run
+
+    try:
+        settings = Settings.from_env()
+    except SettingsError as error:
+        return _fail(str(error))
+    return run(settings)
+
+
+def _add_db(commands: Commands) -> None:
+    parser = commands.add_parser("db", help="install or check Concord's schema in an Oracle database")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    install = actions.add_parser(
+        "install",
+        help="create owner, runtime user, tables and packages; safe to repeat",
+        description="Works as the DBA of CONCORD_INSTALL_USER and CONCORD_INSTALL_PASSWORD, once; creates what "
+        "is missing, runs each migration once, and says what it did.",
+    )
+    install.set_defaults(run=_run_db_install)
+    check = actions.add_parser("check", help="say whether the installed objects are complete and valid")
+    check.set_defaults(run=_run_db_check)
+
+
+def _run_db_install(arguments: argparse.Namespace) -> int:
+    from app.oracle.install import InstallError, install_from
+    from app.settings import Settings, SettingsError
+
+    try:
+        for line in install_from(Settings.from_env()):
+            print(line)
+    except (SettingsError, InstallError) as error:
+        return _fail(str(error))
+    return 0
+
+
+def _run_db_check(arguments: argparse.Namespace) -> int:
+    from app.oracle.install import InstallError, check_from
+    from app.settings import Settings, SettingsError
+
+    try:
+        findings = check_from(Settings.from_env())
+    except (SettingsError, InstallError) as error:
+        return _fail(str(error))
+    for finding in findings:
+        print(finding)
+    if not findings:
+        print("Concord's schema is complete and valid.")
+    return 1 if findings else 0
+
+
+def _add_local(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "local",
+        help="run the local database alone: Oracle's protocol in front of PostgreSQL, for tests and trials",
+        description="Prints `ready HOST:PORT/SERVICE` when it accepts connections. Connect as SYSTEM with the "
+        "password in the file. It is a stand-in for an Oracle Database, never a place for real data.",
+    )
+    parser.add_argument(
+        "--port", type=int, default=1521, help="to listen on, loopback only (0 = any free one)"
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="data folder (default CONCORD_HOME/database)"
+    )
+    parser.add_argument(
+        "--password-file",
+        type=Path,
+        metavar="FILE",
+        help="holds SYSTEM's password; made with a new one if missing (default CONCORD_HOME/system-password)",
+    )
+    parser.add_argument("--play", choices=("19c", "23ai"), default="19c", help="the version it plays")
+    parser.set_defaults(run=_run_local)
+
+
+def _run_local(arguments: argparse.Namespace) -> int:
+    from app.demo.home import home_folder, secret_from
+    from app.localdb.server import LocalDatabaseError, run
+
+    home = home_folder()
+    try:
+        return run(
+            data=arguments.data or home / "database",
+            port=arguments.port,
+            password=secret_from(arguments.password_file or home / "system-password"),
+            play=arguments.play,
+        )
+    except (LocalDatabaseError, OSError) as error:
+        return _fail(str(error))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""The result document as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+_SAMPLES = 3  # rows shown of each kind
+
+
+def show(console: Console, document: dict[str, Any], seconds: float) -> None:
+    """Counts, columns by mismatches, what happened in them, and three sample rows of each kind."""
+    console.print(Panel(_counts(document), title=_title(document), border_style="cyan", expand=False))
+    differing = [column for column in document["columns"] if column["different"]]
+    if differing:
+        console.print(_columns(differing, document["summary"]["matched"]))
+    for section in _samples(document["samples"]):
+        console.print(section)
+    console.print(f"[dim]compared in {seconds:.1f} s[/]")
+
+
+def _title(document: dict[str, Any]) -> str:
+    compared = document["compared"]
+    return f"[bold]{_table(compared['source'])}[/] against [bold]{_table(compared['target'])}[/]"
+
+
+def _table(side: object) -> str:
+    return str(side["table"] if isinstance(side, dict) else side)
+
+
+def _counts(document: dict[str, Any]) -> RenderableType:
+    summary = document["summary"]
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column()
+    grid.add_column(justify="right")
+    grid.add_column(style="dim")
+    key = ", ".join(document["schema"]["key"])
+    for name, value, note in (
+        ("rows in A", summary["rows_a"], "the reference"),
+        ("rows in B", summary["rows_b"], "the candidate"),
+        ("matched", summary["matched"], f"by {key} ({document['schema']['key_origin']})"),
+        ("[green]equal[/]", summary["equal"], f"{summary['match_percentage']} % of all rows"),
+        ("[yellow]changed[/]", summary["changed"], "in at least one column"),
+        ("[red]only in A[/]", summary["only_a"], "missing in B"),
+        ("[red]only in B[/]", summary["only_b"], "new in B"),
+    ):
+        grid.add_row(name, f"{value:,}", note)
+    for side in "ab":
+        for kind in ("duplicate", "null"):
+            if count := summary[f"{kind}_keys_{side}"]:
+                grid.add_row(
+                    f"[red]{kind} keys in {side.upper()}[/]", f"{count:,}", "paired by value, see samples"
+                )
+    return grid
+
+
+def _columns(columns: list[dict[str, Any]], matched: int) -> RenderableType:
+    table = Table(title="Columns by mismatches", title_justify="left", title_style="bold", box=None)
+    table.add_column("column", style="bold")
+    table.add_column("cells", justify="right")
+    table.add_column("of matched", justify="right")
+    table.add_column("")
+    table.add_column("what happened")
+    for column in sorted(columns, key=lambda column: -column["different"]):
+        share = column["different"] / matched if matched else 0.0
+        table.add_row(
+            column["name"],
+            f"{column['different']:,}",
+            f"{100 * share:.2f} %",
+            Text("█" * max(1, round(20 * share)), style="yellow"),
+            _story(column),
+        )
+    return table
+
+
+def _story(column: dict[str, Any]) -> str:
+    """The pattern's sentence where there is one, otherwise the classes of change by count."""
+    if column["patterns"]:
+        pattern = column["patterns"][0]
+        return str(pattern["sentence"] if isinstance(pattern, dict) else pattern)
+    classes = sorted(column["classes"].items(), key=lambda item: -item[1])
+    return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in classes[:3])
+
+
+def _samples(samples: dict[str, Any]) -> Iterable[RenderableType]:
+    if changed := samples["changed"][:_SAMPLES]:
+        table = Table(box=None, show_header=True, padding=(0, 2, 0, 0))
+        for heading in ("key", "column", "A", "B"):
+            table.add_column(heading, overflow="fold")
+        for row in changed:
+            for number, cell in enumerate(row["cells"]):
+                key = _values(row["key"]) if number == 0 else ""
+                table.add_row(key, cell["column"], _value(cell["a"]), _value(cell["b"]))
+        yield Group(Text("\nChanged, three of them", style="bold yellow"), table)
+    for kind, title in (
+        ("only_a", "Only in A"),
+        ("only_b", "Only in B"),
+        ("duplicates_a", "Duplicate keys in A"),
+        ("duplicates_b", "Duplicate keys in B"),
+    ):
+        rows = samples.get(kind, [])[:_SAMPLES]
+        if rows:
+            yield Group(Text(f"\n{title}", style="bold red"), *(Text(_row(row)) for row in rows))
+
+
+def _row(row: dict[str, Any]) -> str:
+    shown = [str(value) for value in row["row"].values() if value is not None] if "row" in row else []
+    return f"{_values(row['key'])}  " + " · ".join(shown)
+
+
+def _values(key: dict[str, Any]) -> str:
+    return ", ".join(_value(value) for value in key.values())
+
+
+def _value(value: object) -> str:
+    return "NULL" if value is None else str(value)
