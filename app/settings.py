@@ -1,8 +1,11 @@
 """Every knob of Concord: its name, its default, the environment variable that sets it, what it means.
 
 A secret may also come from a file: CONCORD_DB_PASSWORD_FILE=/run/secrets/db in place of
-CONCORD_DB_PASSWORD=... . Secrets never show in `repr`, in logs or in answers.
+CONCORD_DB_PASSWORD=... . Secrets never show in `repr`, in logs or in answers. An empty variable counts
+as absent.
 """
+
+# ruff: noqa: RUF009 - `knob` is dataclasses.field with our metadata, which ruff cannot see
 
 from __future__ import annotations
 
@@ -101,7 +104,7 @@ class Settings:
         for item in fields(self):
             value = getattr(self, item.name)
             low, high = item.metadata["minimum"], item.metadata["maximum"]
-            if (low is not None and value < low) or (high is not None and value > high):
+            if (low is not None and not value >= low) or (high is not None and not value <= high):
                 limits = f"at least {low:g}" if high is None else f"between {low:g} and {high:g}"
                 raise SettingsError(f"{variable(item.name)} is {value!r}; it must be {limits}.")
         if self.lease_seconds <= self.heartbeat_seconds:
@@ -171,8 +174,8 @@ def variable(name: str) -> str:
 
 def _text_of(name: str, item: Field[Any], env: Mapping[str, str]) -> str | None:
     """The text given for one setting, from the variable or, for a secret, from its file."""
-    text = env.get(name)
-    file = env.get(f"{name}_FILE") if item.metadata["secret"] else None
+    text = env.get(name) or None
+    file = (env.get(f"{name}_FILE") or None) if item.metadata["secret"] else None
     if text is not None and file is not None:
         raise SettingsError(f"{name} and {name}_FILE are both set; one of them must go.")
     if file is None:

@@ -1,0 +1,225 @@
+"""What a job is on the wire and in REQUEST_CONFIG: strict structs, unknown fields refused, sizes limited.
+
+The same structs are read by the API, the store and the worker; their limits are the documented ones.
+Times are aware UTC datetimes. Numbers that a person may give with decimals (a tolerance) are Decimals,
+so that "0.00001" stays exactly that.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+IDENTIFIER_LENGTH = 128  # bytes, Oracle 12.2 and later
+TABLE_LENGTH = 2 * (IDENTIFIER_LENGTH + 2) + 1  # "OWNER"."TABLE" with quotes and a dot
+MAX_COLUMNS = 1000  # the most that a table of Oracle 19c has
+MAX_KEY_COLUMNS = 32  # the most that a constraint of Oracle has
+MAX_SAMPLES = 1000
+
+TableName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=TABLE_LENGTH,
+        description="A table or view: OWNER.TABLE or TABLE. Upper case unless in double quotes.",
+        examples=["DEMO.AIRPORTS_PROD"],
+    ),
+]
+ColumnName = Annotated[
+    str, Meta(min_length=1, max_length=IDENTIFIER_LENGTH + 2, description="A column of the table.")
+]
+QueueName = Annotated[str, Meta(pattern="^[A-Z][A-Z0-9_]{0,29}$", description="A queue, upper case.")]
+JobId = Annotated[
+    str,
+    Meta(
+        pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        description="The id of a job: a UUID in lower case.",
+        examples=["0b0e7e0e-6a3f-4f5b-9a53-0d7d5c1b8b6e"],
+    ),
+]
+
+
+class JobStatus(StrEnum):
+    """Where a job stands. A RUNNING job whose worker is lost goes back to PENDING."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class Strict(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A struct of a request: a field that nobody knows is an error, not ignored."""
+
+
+class TableRef(Strict):
+    """One side of a comparison."""
+
+    table: TableName
+
+
+class ColumnRule(Strict):
+    """How the values of one column are compared."""
+
+    tolerance: Annotated[
+        Decimal | None,
+        Meta(
+            description="Numbers that differ by at most this are equal. A decimal, as a string to be exact.",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.tolerance is None:
+            return
+        if not self.tolerance.is_finite() or self.tolerance < 0:
+            raise ValueError("a tolerance must be a number of 0 or more")
+        _, digits, exponent = self.tolerance.as_tuple()
+        if len(digits) > 38 or not -130 <= int(exponent) <= 125:
+            raise ValueError("a tolerance has at most 38 digits and lies within the range of NUMBER")
+
+
+class ComparisonRequest(Strict):
+    """A comparison of two tables: `source` is side A (the reference), `target` is side B (the candidate)."""
+
+    source: TableRef
+    target: TableRef
+    key: Annotated[
+        list[ColumnName] | None,
+        Meta(
+            min_length=1,
+            max_length=MAX_KEY_COLUMNS,
+            description="Columns that identify a row. Inferred if absent: the primary key, then a unique key "
+            "of columns that cannot be NULL, common to both tables.",
+        ),
+    ] = None
+    columns: Annotated[
+        list[ColumnName] | None,
+        Meta(min_length=1, max_length=MAX_COLUMNS, description="Columns to compare; all common ones if absent."),
+    ] = None
+    ignore: Annotated[
+        list[ColumnName], Meta(max_length=MAX_COLUMNS, description="Columns to leave out of the comparison.")
+    ] = []
+    rules: Annotated[
+        dict[ColumnName, ColumnRule], Meta(max_length=MAX_COLUMNS, description="Rules by column name.")
+    ] = {}
+    sample_limit: Annotated[
+        int, Meta(ge=0, le=MAX_SAMPLES, description="Sample rows kept of each kind of difference.")
+    ] = 20
+    require_unique_key: Annotated[
+        bool, Meta(description="Fail if the key is not unique, instead of pairing and reporting duplicates.")
+    ] = False
+    queue: QueueName = "DEFAULT"
+    priority: Annotated[int, Meta(ge=0, le=9, description="0 runs first, 9 last.")] = 5
+    max_attempts: Annotated[int, Meta(ge=1, le=20, description="How often the job is tried.")] = 3
+
+    def __post_init__(self) -> None:
+        for name, columns in (("key", self.key), ("columns", self.columns), ("ignore", self.ignore)):
+            if columns is not None and len(set(columns)) != len(columns):
+                raise ValueError(f"`{name}` names a column twice")
+
+    def to_json(self) -> str:
+        """The form that is stored in REQUEST_CONFIG; `from_json` gives an equal struct back."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ComparisonRequest:
+        """Read REQUEST_CONFIG. Raises msgspec.ValidationError (also for text that is not JSON)."""
+        return msgspec.json.decode(text, type=cls)
+
+
+class JobError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why the last attempt of a job ended badly (ERROR_DETAILS)."""
+
+    code: str
+    sentence: str
+    attempt: int | None = None
+    worker: str | None = None
+    retryable: bool | None = None
+    at: str | None = None
+
+
+class ComparisonJob(msgspec.Struct, frozen=True, kw_only=True):
+    """One job as its row in COMPARISON_JOBS tells it, without the result documents."""
+
+    job_id: str
+    kind: str
+    table_name: str
+    status: JobStatus
+    progress: Annotated[float, Meta(description="Percent, 0 to 100.")]
+    current_step: str | None
+    queue: str
+    priority: int
+    attempt: int
+    max_attempts: int
+    cancel_requested: bool
+    submitted_by: str
+    worker_id: str | None
+    created_at: datetime
+    due_at: datetime | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    estimated_completion: datetime | None
+    updated_at: datetime
+    execution_time_seconds: Decimal | None
+    total_prod_records: int | None
+    total_uat_records: int | None
+    match_percentage: Decimal | None
+    anomalies_detected: int | None
+    has_critical_issues: bool | None
+    version: Annotated[int, Meta(description="Raised by every change of the row.")]
+    error: JobError | None
+    request: Annotated[
+        dict[str, Any] | None, Meta(description="The request as it was accepted; absent in lists.")
+    ] = None
+
+
+class JobProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a job's row as the WebSocket pushes it."""
+
+    job_id: str
+    status: JobStatus
+    progress: float
+    current_step: str | None
+    estimated_completion: datetime | None
+    version: int
+
+
+class ComparisonResults(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole result document of a completed comparison."""
+
+    summary: dict[str, Any]
+    columns: list[dict[str, Any]]
+    schema: dict[str, Any]
+    samples: dict[str, Any]
+    compared: dict[str, Any]
+    ml_analysis: dict[str, Any] | None = None
+
+
+class DashboardMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures at the top of a dashboard."""
+
+    total_jobs: int
+    by_status: Annotated[dict[str, int], Meta(description="Jobs by status; every status is present.")]
+    success_rate: Annotated[
+        float | None,
+        Meta(description="Percent of finished jobs (completed or failed) that completed; null if none did."),
+    ]
+    queue_depth: Annotated[int, Meta(description="Pending jobs that are due.")]
+    oldest_wait_seconds: Annotated[float | None, Meta(description="Of the due job that waits longest.")]
+    workers_alive: int
+    as_of: datetime
+
+
+class ClaimedJob(msgspec.Struct, frozen=True):
+    """A job that a worker has just claimed; `run_token` fences every later write of this run."""
+
+    job_id: str
+    run_token: int
+    kind: str
+    attempt: int
