@@ -90,17 +90,15 @@ class ComparisonRequest(Strict):
     source: TableRef
     target: TableRef
     key: Annotated[
-        list[ColumnName] | None,
+        Annotated[list[ColumnName], Meta(min_length=1, max_length=MAX_KEY_COLUMNS)] | None,
         Meta(
-            min_length=1,
-            max_length=MAX_KEY_COLUMNS,
             description="Columns that identify a row. Inferred if absent: the primary key, then a unique key "
             "of columns that cannot be NULL, common to both tables.",
         ),
     ] = None
     columns: Annotated[
-        list[ColumnName] | None,
-        Meta(min_length=1, max_length=MAX_COLUMNS, description="Columns to compare; all common ones if absent."),
+        Annotated[list[ColumnName], Meta(min_length=1, max_length=MAX_COLUMNS)] | None,
+        Meta(description="Columns to compare; all common ones if absent."),
     ] = None
     ignore: Annotated[
         list[ColumnName], Meta(max_length=MAX_COLUMNS, description="Columns to leave out of the comparison.")
