@@ -58,13 +58,13 @@ class Strict(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     """A struct of a request: a field that nobody knows is an error, not ignored."""
 
 
-class TableRef(Strict):
+class TableRef(Strict, frozen=True):
     """One side of a comparison."""
 
     table: TableName
 
 
-class ColumnRule(Strict):
+class ColumnRule(Strict, frozen=True):
     """How the values of one column are compared."""
 
     tolerance: Annotated[
@@ -84,7 +84,7 @@ class ColumnRule(Strict):
             raise ValueError("a tolerance has at most 38 digits and lies within the range of NUMBER")
 
 
-class ComparisonRequest(Strict):
+class ComparisonRequest(Strict, frozen=True):
     """A comparison of two tables: `source` is side A (the reference), `target` is side B (the candidate)."""
 
     source: TableRef
@@ -186,6 +186,7 @@ class JobProgress(msgspec.Struct, frozen=True, kw_only=True):
     current_step: str | None
     estimated_completion: datetime | None
     version: int
+    updated_at: datetime
 
 
 class ComparisonResults(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,181 @@
+"""One process's sessions: an asynchronous pool whose sessions say who they are and heal by themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import oracledb
+
+from app.oracle.errors import OracleError, translate, worth_repeating_now
+from app.settings import Settings
+
+Result = TypeVar("Result")
+Connection = oracledb.AsyncConnection
+
+# On whose behalf this task works: a user, or a job and its token. Shown in V$SESSION as the client identifier.
+acting_for: ContextVar[str] = ContextVar("acting_for", default="")
+
+_PING_AFTER_IDLE_SECONDS = 5
+_PING_MILLISECONDS = 2000
+_SESSION_LIFE_SECONDS = 3600
+_KEEPALIVE_MINUTES = 1
+_CONNECT_SECONDS = 5
+_ROWS_PER_ROUND_TRIP = 500
+_PLAIN_IDENTIFIER = re.compile(r"^[A-Za-z][A-Za-z0-9_$#]{0,127}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """An OUT bind of a PL/SQL block. size: bytes of text; length: of an index-by table, 0 for one value."""
+
+    kind: Any = oracledb.DB_TYPE_VARCHAR
+    size: int = 4000
+    length: int = 0
+
+
+Outs = dict[str, Any]
+NUMBER_OUT = Out(oracledb.DB_TYPE_NUMBER)
+TEXT_OUT = Out()
+
+
+def declare_timestamps(cursor: oracledb.AsyncCursor, binds: Mapping[str, Any]) -> None:
+    """Bind every datetime as TIMESTAMP: left alone, the driver sends a DATE and drops the microseconds."""
+    sizes = {name: oracledb.DB_TYPE_TIMESTAMP for name, value in binds.items() if isinstance(value, datetime)}
+    if sizes:
+        cursor.setinputsizes(**sizes)
+
+
+class OraclePool:
+    """A small pool. Opening it never fails because the database is away: the calls do, until it is back.
+
+    module: what V$SESSION shows as MODULE, e.g. "concord-api". size: sessions; settings.db_pool_size if None.
+    """
+
+    def __init__(self, settings: Settings, *, module: str, size: int | None = None) -> None:
+        if not _PLAIN_IDENTIFIER.match(settings.db_owner):
+            raise OracleError(f"The owner schema {settings.db_owner!r} is not a plain Oracle name.")
+        self._settings = settings
+        self._module = module
+        self._size = size or settings.db_pool_size
+        self._pool: oracledb.AsyncConnectionPool | None = None
+
+    def open(self) -> None:
+        """Make the pool; needs a running event loop. Raises OracleError if the address cannot be read."""
+        try:
+            self._pool = oracledb.create_pool_async(
+                user=self._settings.db_user,
+                password=self._settings.db_password,
+                dsn=self._settings.db_dsn,
+                min=1,
+                max=self._size,
+                getmode=oracledb.POOL_GETMODE_TIMEDWAIT,
+                wait_timeout=int(self._settings.db_acquire_seconds * 1000),
+                ping_interval=_PING_AFTER_IDLE_SECONDS,
+                ping_timeout=_PING_MILLISECONDS,
+                max_lifetime_session=_SESSION_LIFE_SECONDS,
+                expire_time=_KEEPALIVE_MINUTES,
+                tcp_connect_timeout=_CONNECT_SECONDS,
+                session_callback=self._set_up,
+            )
+        except oracledb.Error as error:
+            raise translate(error) from error
+
+    async def close(self) -> None:
+        """Close all sessions, also busy ones. Safe to call twice."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close(force=True)
+
+    @property
+    def busy(self) -> int:
+        """Sessions in use now."""
+        return self._pool.busy if self._pool else 0
+
+    @property
+    def opened(self) -> int:
+        """Sessions open now, busy or free."""
+        return self._pool.opened if self._pool else 0
+
+    async def call(
+        self,
+        action: str,
+        work: Callable[[Connection], Awaitable[Result]],
+        *,
+        idempotent: bool = False,
+    ) -> Result:
+        """Run `work` with a session; every statement commits (one call, one transaction).
+
+        action: V$SESSION.ACTION. idempotent: doing it twice is the same as once (every read is).
+        A dead session or a reloaded package is met by one repetition where that is safe.
+        Raises OracleError and its subclasses only.
+        """
+        repeated = False
+        while True:
+            try:
+                async with self._session(action) as connection:
+                    return await work(connection)
+            except oracledb.Error as error:
+                if repeated or not worth_repeating_now(error, idempotent=idempotent):
+                    raise translate(error) from error
+                repeated = True
+
+    async def rows(self, action: str, sql: str, binds: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """All rows of a query, in one round trip if they are few.
+
+        NUMBER comes as Decimal, CLOB as str, or already parsed where the column has an IS JSON check.
+        """
+
+        async def fetch(connection: Connection) -> list[tuple[Any, ...]]:
+            with connection.cursor() as cursor:
+                cursor.arraysize = _ROWS_PER_ROUND_TRIP
+                cursor.prefetchrows = _ROWS_PER_ROUND_TRIP
+                declare_timestamps(cursor, binds or {})
+                await cursor.execute(sql, binds or {}, fetch_lobs=False, fetch_decimals=True)
+                return list(await cursor.fetchall())
+
+        return await self.call(action, fetch, idempotent=True)
+
+    async def block(self, action: str, sql: str, binds: dict[str, Any], *, idempotent: bool = False) -> Outs:
+        """Run an anonymous PL/SQL block. Binds that are Out instances come back by name.
+
+        One round trip, one commit (autocommit travels with the call).
+        """
+
+        async def run(connection: Connection) -> Outs:
+            with connection.cursor() as cursor:
+                variables = {
+                    name: cursor.arrayvar(bind.kind, bind.length, bind.size)
+                    if bind.length
+                    else cursor.var(bind.kind, bind.size)
+                    for name, bind in binds.items()
+                    if isinstance(bind, Out)
+                }
+                declare_timestamps(cursor, binds)
+                await cursor.execute(sql, {**binds, **variables})
+                return {name: variable.getvalue() for name, variable in variables.items()}
+
+        return await self.call(action, run, idempotent=idempotent)
+
+    @asynccontextmanager
+    async def _session(self, action: str) -> AsyncIterator[Connection]:
+        if self._pool is None:
+            raise OracleError("The database pool is not open.")
+        async with self._pool.acquire() as connection:
+            # A pooled session keeps the marks of its last user, so all of them are set each time. They
+            # travel with the next round trip and cost none of their own.
+            connection.module = self._module
+            connection.action = action
+            connection.client_identifier = acting_for.get()[:64]
+            connection.call_timeout = int(self._settings.db_call_seconds * 1000)
+            connection.autocommit = True
+            yield connection
+
+    async def _set_up(self, connection: Connection, requested_tag: str | None) -> None:
+        """Once per new session: product SQL names Concord's tables and packages without their owner."""
+        await connection.execute(f"alter session set current_schema = {self._settings.db_owner}")
