@@ -1,0 +1,12 @@
+-- What the API and the workers may do, and nothing else. SELECT and not READ on COMPARISON_JOBS: registering for
+-- change notification asks for SELECT. All writing goes through the packages.
+grant execute on job_queue to &app_user;
+grant execute on accounts to &app_user;
+grant select on comparison_jobs to &app_user;
+grant read on workers to &app_user;
+grant read on app_users to &app_user;
+grant read on schema_migrations to &app_user;
+grant read on queue_depth_v to &app_user;
+grant read on running_jobs_v to &app_user;
+grant read on workers_v to &app_user;
+grant read on job_failures_v to &app_user;

@@ -1,0 +1,40 @@
+-- Reads the three small indexes of active jobs; finished jobs cost nothing.
+create or replace view queue_depth_v as
+select a.queue_name
+      ,sum(a.is_ready)   as ready_jobs
+      ,sum(a.is_waiting) as waiting_jobs
+      ,sum(a.is_running) as running_jobs
+      ,nvl(round((cast(sys_extract_utc(systimestamp) as date) - cast(min(a.ready_since) as date)) * 86400), 0) as oldest_wait_seconds
+  from (
+          select r.queue_name
+                ,1        as is_ready
+                ,0        as is_waiting
+                ,0        as is_running
+                ,r.due_at as ready_since
+            from comparison_jobs r
+           where case when r.status = 'PENDING' and r.ready = 1 then r.queue_name end is not null
+          union all
+          select w.queue_name
+                ,0
+                ,1
+                ,0
+                ,cast(null as timestamp(6))
+            from comparison_jobs w
+           where case when w.status = 'PENDING' and w.ready = 0 then w.due_at end is not null
+          union all
+          select x.queue_name
+                ,0
+                ,0
+                ,1
+                ,cast(null as timestamp(6))
+            from comparison_jobs x
+           where case when x.status = 'RUNNING' then x.worker_id end is not null
+       ) a
+ group by a.queue_name;
+
+comment on table queue_depth_v is 'How much work each queue holds now; queues without active jobs do not appear.';
+comment on column queue_depth_v.queue_name is 'The queue.';
+comment on column queue_depth_v.ready_jobs is 'Jobs that a worker may claim at once.';
+comment on column queue_depth_v.waiting_jobs is 'Jobs that wait for their time: delayed, or between two attempts.';
+comment on column queue_depth_v.running_jobs is 'Jobs that run.';
+comment on column queue_depth_v.oldest_wait_seconds is 'Seconds since the oldest claimable job became due; 0 when there is none.';
