@@ -1,0 +1,84 @@
+"""What SQL asks the catalogue: the objects behind names. SESSION's catalogue implements `Catalog`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from app.localdb.contract import OraType
+
+
+class ObjectKind(StrEnum):
+    TABLE = "TABLE"  # temporary tables, too
+    VIEW = "VIEW"  # dictionary views in SYS, too
+    SEQUENCE = "SEQUENCE"
+    PACKAGE = "PACKAGE"
+    PROCEDURE = "PROCEDURE"
+    FUNCTION = "FUNCTION"
+    INDEX = "INDEX"
+    TYPE = "TYPE"
+    TRIGGER = "TRIGGER"
+
+
+@dataclass(slots=True)
+class ColumnInfo:
+    """A column of a table or view, in the order of definition."""
+
+    name: str
+    type: OraType
+    precision: int = 0  # as contract.Column: NUMBER digits, 0 = unconstrained; INTERVAL leading digits
+    scale: int = -127  # NUMBER scale; TIMESTAMP fractional digits
+    size: int = 0  # bytes
+    chars: int = 0  # characters
+    char_used: str = ""  # 'B' or 'C' for character columns
+    nullable: bool = True
+    default: str | None = None  # the DEFAULT expression or the virtual column's expression, as written
+    default_on_null: bool = False
+    identity: str | None = None  # 'ALWAYS' or 'BY DEFAULT' (with default_on_null: BY DEFAULT ON NULL)
+    virtual: bool = False
+    hidden: bool = False  # INVISIBLE: not in SELECT *
+    is_json: bool = False
+    national: bool = False
+
+
+@dataclass(slots=True)
+class ObjectInfo:
+    """What a name stands for, after synonyms."""
+
+    kind: ObjectKind
+    schema: str  # the owner; also the PostgreSQL schema
+    name: str  # also the PostgreSQL name
+    columns: list[ColumnInfo] = field(default_factory=list)
+    temporary: bool = False  # global temporary table
+    preserve_rows: bool = False  # of a temporary table: ON COMMIT PRESERVE ROWS
+    has_rowid: bool = False  # a hidden column "ROWID" exists
+    text: str | None = None  # of a view: its query as written, when DML through the view needs it
+    # of a view with exactly one base table and plain columns: (schema, table)
+    base: tuple[str, str] | None = None
+    by_name: dict[str, ColumnInfo] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.by_name:
+            self.by_name = {column.name: column for column in self.columns}
+
+
+class Catalog(Protocol):
+    """Objects by name, as the session's user sees them."""
+
+    def resolve(self, schema: str | None, name: str, current_schema: str) -> ObjectInfo | None:
+        """The object in `schema`; or without one: in `current_schema`, behind its private synonym, behind
+        a public synonym, or in SYS. None when there is none or the user has no right at all on it."""
+        ...
+
+    def schema_exists(self, name: str) -> bool:
+        """Whether a user of that name exists."""
+        ...
+
+    def index_table(self, schema: str, index: str) -> tuple[str, str] | None:
+        """(schema, table) of an index."""
+        ...
+
+    def constraint_names(self, schema: str, table: str) -> dict[str, str]:
+        """The constraints of a table: name -> kind (P, U, R or C)."""
+        ...
