@@ -164,10 +164,10 @@ class ComparisonJob(msgspec.Struct, frozen=True, kw_only=True):
     completed_at: datetime | None
     estimated_completion: datetime | None
     updated_at: datetime
-    execution_time_seconds: Decimal | None
+    execution_time_seconds: float | None
     total_prod_records: int | None
     total_uat_records: int | None
-    match_percentage: Decimal | None
+    match_percentage: float | None
     anomalies_detected: int | None
     has_critical_issues: bool | None
     version: Annotated[int, Meta(description="Raised by every change of the row.")]

@@ -478,6 +478,10 @@ def _integer(value: Decimal | None) -> int | None:
     return None if value is None else int(value)
 
 
+def _number(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
+
+
 def _progress(row: tuple[Any, ...]) -> JobProgress:
     job_id, status, percentage, step, estimated_completion, version, updated_at = row
     return JobProgress(
@@ -514,10 +518,10 @@ def _job(row: tuple[Any, ...], request: dict[str, Any] | None = None) -> Compari
         completed_at=_time(row[16]),
         estimated_completion=_time(row[17]),
         updated_at=_required_time(row[18]),
-        execution_time_seconds=row[19],
+        execution_time_seconds=_number(row[19]),
         total_prod_records=_integer(row[20]),
         total_uat_records=_integer(row[21]),
-        match_percentage=row[22],
+        match_percentage=_number(row[22]),
         anomalies_detected=_integer(row[23]),
         has_critical_issues=None if row[24] is None else bool(row[24]),
         version=int(row[25]),

@@ -64,13 +64,19 @@ _DEAD_CONNECTION = frozenset({"DPY-4011", "DPY-1001", "DPY-4033"})
 
 
 class OracleError(Exception):
-    """The database refused or failed. `str()` is a sentence for people; `code` is for the log."""
+    """The database refused or failed. `str()` is a sentence for people; `code` is for the log.
 
-    def __init__(self, sentence: str, *, code: str = "", retryable: bool = False) -> None:
+    retryable: the same call may succeed later. misconfigured: an operator must act first.
+    """
+
+    def __init__(
+        self, sentence: str, *, code: str = "", retryable: bool = False, misconfigured: bool = False
+    ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.code = code
         self.retryable = retryable
+        self.misconfigured = misconfigured
 
 
 class DatabaseUnavailableError(OracleError):
@@ -132,7 +138,7 @@ def translate(error: oracledb.Error) -> OracleError:
     if number in _RAISED_BY_PACKAGE:
         return _PACKAGE_ERRORS.get(number, PackageError)(_own_text(error), code=f"ORA-{number:05}")
     if code in MISCONFIGURED:
-        return OracleError(MISCONFIGURED[code], code=code)
+        return OracleError(MISCONFIGURED[code], code=code, misconfigured=True)
     if code == "DPY-4005":
         return DatabaseUnavailableError(
             "All database sessions are busy; try again in a moment.", code=code, retryable=True
