@@ -109,7 +109,7 @@ class OracleJobStorage:
         sql = f"select {_JOB_COLUMNS}, request_config from comparison_jobs where job_id = :job_id"
         rows = await self._pool.rows("get job", sql, {"job_id": job_id})
         if not rows:
-            raise _no_such_job(job_id)
+            raise no_such_job(job_id)
         *job, request = rows[0]
         return _job(tuple(job), request=_document(request))
 
@@ -119,7 +119,7 @@ class OracleJobStorage:
         sql = "select request_config from comparison_jobs where job_id = :job_id"
         rows = await self._pool.rows("get request", sql, {"job_id": job_id})
         if not rows:
-            raise _no_such_job(job_id)
+            raise no_such_job(job_id)
         return msgspec.convert(_document(rows[0][0]), ComparisonRequest)
 
     async def page(self, filters: JobFilter) -> JobPage:
@@ -142,7 +142,7 @@ class OracleJobStorage:
              where job_id = :job_id"""
         rows = await self._pool.rows("get results", sql, {"job_id": job_id})
         if not rows:
-            raise _no_such_job(job_id)
+            raise no_such_job(job_id)
         status, results, mismatches, ml_analysis = rows[0]
         if status != JobStatus.COMPLETED or results is None:
             raise ConflictError(f"Job {job_id} is {status}: it has no results.", code="no-results")
@@ -184,6 +184,15 @@ class OracleJobStorage:
         return [
             ClaimedJob(job_id, int(token), kind, int(attempt)) for job_id, token, kind, attempt in claimed
         ]
+
+    async def runs_of(self, worker_id: str) -> list[ClaimedJob]:
+        """What runs under a worker by the database's account: finds jobs whose claim was not answered."""
+        sql = """
+            select job_id, run_token, kind, attempt
+              from comparison_jobs
+             where case when status = 'RUNNING' then worker_id end = :worker_id"""
+        rows = await self._pool.rows("runs of worker", sql, {"worker_id": worker_id})
+        return [ClaimedJob(job_id, int(token), kind, int(attempt)) for job_id, token, kind, attempt in rows]
 
     async def progress(
         self,
@@ -383,6 +392,11 @@ class OracleJobStorage:
         outs = await self._pool.block("requeue lost", sql, binds, idempotent=True)
         return int(outs["requeued"]), int(outs["failed"])
 
+    async def ping(self, worker_id: str) -> None:
+        """Cause a change notification (NOTIFICATION_PINGS), to see whether it is heard."""
+        sql = "begin job_queue.ping(in_worker_id => :worker_id); end;"
+        await self._pool.block("ping", sql, {"worker_id": worker_id}, idempotent=True)
+
     async def retire_worker(self, worker_id: str) -> None:
         """A worker says good-bye."""
         sql = "begin job_queue.retire_worker(in_worker_id => :worker_id); end;"
@@ -448,7 +462,8 @@ class OracleJobStorage:
         )
 
 
-def _no_such_job(job_id: str) -> NotFoundError:
+def no_such_job(job_id: str) -> NotFoundError:
+    """The error for an id that no job has."""
     return NotFoundError(f"There is no job {job_id}.", code="no-job")
 
 

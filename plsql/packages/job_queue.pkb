@@ -610,6 +610,22 @@ create or replace package body job_queue is
              );
    end requeue_lost;
 
+   procedure ping(
+      in_worker_id                in  workers.worker_id%type
+   ) is
+      l_now                       timestamp(6) := utc_now;
+   begin
+      delete from notification_pings p
+       where p.worker_id = in_worker_id;
+      insert into notification_pings (
+         worker_id
+        ,pinged_at
+      ) values (
+         in_worker_id
+        ,l_now
+      );
+   end ping;
+
    procedure retire_worker(
       in_worker_id                in  workers.worker_id%type
    ) is
@@ -617,6 +633,8 @@ create or replace package body job_queue is
       -- Its jobs, if it left any, belong to a worker that is not registered: requeue_lost finds them.
       delete from workers w
        where w.worker_id = in_worker_id;
+      delete from notification_pings p
+       where p.worker_id = in_worker_id;
    end retire_worker;
 end job_queue;
 /

@@ -187,6 +187,13 @@ create or replace package job_queue authid definer is
    );
 
    /**
+   * Inserts a row into NOTIFICATION_PINGS: whoever is subscribed to it and hears nothing of it is deaf.
+   */
+   procedure ping(
+      in_worker_id                in  workers.worker_id%type
+   );
+
+   /**
    * A worker says good-bye. If it still has running jobs they count as lost from now on.
    */
    procedure retire_worker(

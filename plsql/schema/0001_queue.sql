@@ -160,3 +160,13 @@ comment on column workers.started_at is 'UTC time at which the worker came.';
 comment on column workers.heartbeat_at is 'UTC time of its last sign of life.';
 comment on column workers.lease_seconds is 'Silence after which the worker counts as lost and its jobs go to others.';
 comment on column workers.version is 'Version of Concord that it runs.';
+
+create table notification_pings (
+   worker_id                      varchar2(64 char)               not null
+  ,pinged_at                      timestamp(6)                    not null
+  ,constraint notification_pings_pk primary key (worker_id)
+) initrans 8;
+
+comment on table notification_pings is 'Proof that change notification works: a worker that has heard nothing for a while inserts a row here and expects to be notified of it.';
+comment on column notification_pings.worker_id is 'Worker that pinged; its row before this one is deleted.';
+comment on column notification_pings.pinged_at is 'UTC time of the ping.';
