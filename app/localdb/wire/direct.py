@@ -1,0 +1,238 @@
+"""Direct path load (functions 128, 129, 130): rows in pieces, inserted in batches.
+
+A row comes as pieces of up to 64 KB, a piece as segments; a value that is cut goes on in the first
+segment of the next piece. CLOB data is UTF-16BE, character data is in the database's character set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.localdb.contract import Bind, Column, OraType, StatementInfo
+from app.localdb.errors import OracleError
+from app.localdb.wire.backend import BackendSession
+from app.localdb.wire.channel import Channel
+from app.localdb.wire.constants import Message
+from app.localdb.wire.describe import describe_column
+from app.localdb.wire.errors import ProtocolError
+from app.localdb.wire.execute import Run
+from app.localdb.wire.reader import Reader
+from app.localdb.wire.response import status
+from app.localdb.wire.values import Decoder, decoder
+from app.localdb.wire.writer import ub
+
+OBJECT_NAME, SCHEMA_NAME, COLUMN_NAME = 1, 3, 4  # keyword indexes
+FIRST, LAST, CONTINUES_PREVIOUS, FAST = 0x08, 0x04, 0x02, 0x30  # piece flags
+NULL_SEGMENT, LONG_SEGMENT = 255, 254
+FINISH, ABORT = 2, 1
+BATCH = 5000  # rows inserted at once
+
+Values = list[bytes | None]
+
+
+@dataclass(slots=True)
+class Load:
+    """One load that was prepared."""
+
+    statement: StatementInfo
+    binds: list[Bind]
+    decoders: list[Decoder]
+    row: Values = field(default_factory=list)  # of the row whose pieces are coming in
+    error: OracleError | None = None
+
+
+class DirectPath:
+    """The loads of one connection."""
+
+    def __init__(self, channel: Channel, session: BackendSession) -> None:
+        self._channel = channel
+        self._session = session
+        self._loads: dict[int, Load] = {}
+        self._last = 0
+
+    def prepare(self) -> Run:
+        reader = self._channel.reader
+        reader.ub()
+        reader.u8()
+        keyword_count = reader.ub()
+        reader.u8()
+        value_count = reader.ub()
+        reader.skip(6)
+        names: dict[int, list[str]] = {}
+        for _ in range(keyword_count):
+            reader.ub()
+            reader.ub()
+            value = (reader.data() or b"").decode("utf-8", "replace")
+            names.setdefault(reader.ub(), []).append(value)
+        reader.ubs(value_count)
+        return lambda: self._prepare(
+            names.get(SCHEMA_NAME, [""])[0], names.get(OBJECT_NAME, [""])[0], names.get(COLUMN_NAME, [])
+        )
+
+    def _prepare(self, schema: str, table: str, column_names: list[str]) -> bytes:
+        target = f"{_quoted(schema)}.{_quoted(table)}"
+        listed = ", ".join(map(_quoted, column_names))
+        columns = self._session.describe(self._session.prepare(f"select {listed} from {target}"))
+        binds = [_bind(number, column) for number, column in enumerate(columns, 1)]
+        places = ", ".join(f":{bind.name}" for bind in binds)
+        statement = self._session.prepare(f"insert into {target} ({listed}) values ({places})")
+        self._last += 1
+        self._loads[self._last] = Load(statement, binds, [_decoder(column) for column in columns])
+        described = (
+            describe_column(column, n, self._channel.field_version) for n, column in enumerate(columns, 1)
+        )
+        return b"".join(
+            (
+                bytes((Message.PARAMETER,)),
+                ub(len(columns)),
+                *described,
+                b"\0",
+                ub(4),
+                bytes(3),
+                ub(self._last),
+                status(self._session.in_transaction),
+            )
+        )
+
+    def stream(self) -> Run:
+        """Reads and inserts batch by batch; after an error the rest is read and dropped."""
+        reader = self._channel.reader
+        number = reader.ub()
+        reader.u8()
+        total = reader.ub()
+        reader.ub()
+        reader.u8()
+        reader.ub()
+        reader.skip(2)
+        load = self._loads.get(number)
+        if load is None:
+            load = Load(_NOTHING, [], [], error=OracleError(1001, "invalid cursor"))
+        rows: list[list[Any]] = []
+        for row in _rows(reader, total, load.row):
+            if load.error is None:
+                self._take(load, row, rows)
+        if load.error is None and rows:
+            self._insert(load, rows)
+        error = load.error
+
+        def run() -> bytes:
+            if error is not None:
+                raise error
+            return bytes((Message.PARAMETER, 0)) + status(self._session.in_transaction)
+
+        return run
+
+    def _take(self, load: Load, row: Values, rows: list[list[Any]]) -> None:
+        try:
+            rows.append(
+                [None if raw is None else decode(raw) for raw, decode in zip(row, load.decoders, strict=True)]
+            )
+        except OracleError as error:
+            load.error = error
+        except ValueError as error:
+            raise ProtocolError(f"a direct path row: {error}") from error
+        if len(rows) >= BATCH:
+            self._insert(load, rows)
+
+    def _insert(self, load: Load, rows: list[list[Any]]) -> None:
+        try:
+            self._session.execute(load.statement, load.binds, rows)
+        except OracleError as error:
+            load.error = error
+        rows.clear()
+
+    def operation(self) -> Run:
+        reader = self._channel.reader
+        code, number = reader.ub(), reader.ub()
+        reader.u8()
+        reader.ub()
+        reader.skip(2)
+
+        def run() -> bytes:
+            self._loads.pop(number, None)
+            if code == FINISH:
+                self._session.commit()
+            elif code == ABORT:
+                self._session.rollback()
+            else:
+                raise OracleError(
+                    3001,
+                    f"unimplemented feature: direct path operation {code} is not supported by the local database",
+                )
+            return bytes((Message.PARAMETER, 0)) + status(self._session.in_transaction)
+
+        return run
+
+
+class _Nothing:
+    """Stands for the statement of a load that was never prepared; it is not executed."""
+
+    text = ""
+    kind = None
+
+
+_NOTHING: Any = _Nothing()
+
+
+def _rows(reader: Reader, total: int, row: Values) -> Any:
+    """Yields each complete row of `total` bytes of pieces; `row` keeps an unfinished one."""
+    left = total
+    while left > 0:
+        flags = reader.u8()
+        left -= 2
+        if flags & FAST:
+            reader.u16()
+            left -= 2
+        if flags & FIRST:
+            row.clear()
+        continues = bool(flags & CONTINUES_PREVIOUS)
+        for _ in range(reader.u8()):
+            length = reader.u8()
+            left -= 1
+            value: bytes | None
+            if length == NULL_SEGMENT:
+                value = None
+            else:
+                if length == LONG_SEGMENT:
+                    length = reader.u16()
+                    left -= 2
+                value = reader.raw(length)
+                left -= length
+            if continues and row:
+                row[-1] = (row[-1] or b"") + (value or b"")
+            else:
+                row.append(value)
+            continues = False
+        if flags & LAST:
+            yield row
+
+
+def _quoted(name: str) -> str:
+    if name.startswith('"'):
+        return name
+    return '"' + name.upper().replace('"', '""') + '"'
+
+
+def _bind(number: int, column: Column) -> Bind:
+    kind = column.type
+    if kind == OraType.CLOB:
+        kind = OraType.LONG
+    elif kind == OraType.BLOB:
+        kind = OraType.LONG_RAW
+    return Bind(str(number), kind, column.size)
+
+
+def _decoder(column: Column) -> Decoder:
+    """Of the raw bytes of a column. Raises OracleError for types that cannot be loaded."""
+    if column.type == OraType.CLOB:
+        return lambda raw: raw.decode("utf-16-be", "replace") or None
+    if column.type == OraType.BLOB:
+        return lambda raw: raw or None
+    found = decoder(column.type, column.national)
+    if found is None:
+        raise OracleError(
+            3001,
+            f"unimplemented feature: direct path load of {column.type.name} is not supported by the local database",
+        )
+    return lambda raw: found(raw) if raw else None

@@ -1,0 +1,95 @@
+"""What rides on a request: closed cursors, tracing attributes, current schema, freed LOBs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.localdb.errors import OracleError
+from app.localdb.wire.backend import BackendSession
+from app.localdb.wire.constants import Function
+from app.localdb.wire.cursors import Cursors
+from app.localdb.wire.errors import ProtocolError
+from app.localdb.wire.lobs import Lobs, perform, read_request
+from app.localdb.wire.reader import Reader
+
+CLIENT_IDENTIFIER, MODULE, ACTION, CLIENT_INFO, DBOP = 0x0001, 0x0008, 0x0010, 0x0100, 0x0200
+
+
+def apply(
+    function: int,
+    reader: Reader,
+    session: BackendSession,
+    cursors: Cursors,
+    lobs: Lobs,
+    begin_pipeline: Callable[[int], None],
+) -> None:
+    """Read one piggyback's body and do it. Raises OracleError with the body read, ProtocolError for one
+    that is unknown, since its end cannot be found."""
+    if function == Function.CLOSE_CURSORS:
+        reader.u8()
+        for number in reader.ubs(reader.ub()):
+            cursors.close(number)
+    elif function == Function.END_TO_END:
+        _end_to_end(reader, session)
+    elif function == Function.SET_SCHEMA:
+        reader.u8()
+        name = reader.text2()
+        quoted = name if name.startswith('"') else '"' + name.upper().replace('"', '""') + '"'
+        session.execute(session.prepare(f"alter session set current_schema = {quoted}"))
+    elif function == Function.LOB:
+        perform(lobs, read_request(reader))
+    elif function == Function.PIPELINE_BEGIN:
+        reader.ub()
+        reader.u8()
+        begin_pipeline(reader.u8())
+    elif function == Function.SESSION_STATE:
+        reader.ub()
+    elif function == Function.APP_CONTEXT:
+        _application_context(reader)
+    else:
+        raise ProtocolError(f"piggyback {function}")
+
+
+def _end_to_end(reader: Reader, session: BackendSession) -> None:
+    """Module, action, client identifier and client info: into the session's tags."""
+    reader.skip(2)
+    flags = reader.ub()
+    lengths: dict[str, int | None] = {}
+
+    def announce(name: str) -> None:
+        is_set = reader.u8()
+        length = reader.ub()
+        lengths[name] = length if is_set else None
+
+    announce("client_identifier")
+    announce("module")
+    announce("action")
+    reader.u8()
+    reader.ub()
+    reader.u8()
+    reader.ub()
+    announce("client_info")
+    for _ in range(2):
+        reader.u8()
+        reader.ub()
+    announce("dbop")
+    del flags
+    for name, length in lengths.items():
+        if length is None:
+            continue
+        value = (reader.data() or b"").decode("utf-8", "replace") if length else ""
+        session.tags[name] = value
+
+
+def _application_context(reader: Reader) -> None:
+    reader.u8()
+    reader.ub()
+    has_entries = reader.u8()
+    count = reader.ub()
+    reader.ub()
+    reader.u8()
+    namespace = (reader.data() or b"").decode("utf-8", "replace")
+    reader.pairs(count if has_entries else 0)
+    raise OracleError(
+        3001, f"unimplemented feature: application context {namespace} is not supported by the local database"
+    )

@@ -1,0 +1,175 @@
+"""Result rows: PostgreSQL's text of each value straight to wire bytes, column by column.
+
+A batch of rows is turned into columns, each column into wire bytes by one pass of a function of its type
+(with caches where values repeat), and all of it joined once. No Python object per value is made.
+"""
+
+from __future__ import annotations
+
+from binascii import unhexlify
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, repeat
+
+from app.localdb.contract import Column, IntervalYM, Lob, OraType
+from app.localdb.errors import OracleError
+from app.localdb.wire.constants import Message
+from app.localdb.wire.lobs import Lobs
+from app.localdb.wire.numbers import NumberCache, encode_double, encode_float
+from app.localdb.wire.rowids import encode_rowid_column, encode_urowid_column
+from app.localdb.wire.times import (
+    encode_date_text,
+    encode_interval_ds_text,
+    encode_interval_ym,
+    encode_local_text,
+    encode_timestamp_text,
+    encode_zoned_text,
+)
+from app.localdb.wire.writer import SHORT, data
+
+RawColumn = tuple[bytes | None, ...]
+Streams = list[Iterable[bytes]]
+ColumnEncoder = Callable[[RawColumn], Streams]
+
+ROW = bytes((Message.ROW_DATA,))
+LONG_TRAILER = b"\0\0"  # null indicator and return code of a LONG value
+CHARACTER_FETCH = frozenset({OraType.VARCHAR2, OraType.CHAR, OraType.LONG})
+RAW_FETCH = frozenset({OraType.RAW, OraType.LONG_RAW})
+
+_numbers = NumberCache()  # shared by all connections: a dict assignment is atomic
+
+
+class ValueCache(dict[bytes | None, bytes]):
+    """Text -> wire bytes with length, by the function it is made with. Bounded."""
+
+    LIMIT = 50_000
+
+    def __init__(self, encode: Callable[[bytes], bytes], *, framed: bool = False) -> None:
+        super().__init__()
+        self._encode = encode
+        self._framed = framed  # the function adds the length itself
+
+    def __missing__(self, text: bytes | None) -> bytes:
+        if text is None:
+            encoded = b"\0"
+        else:
+            wire = self._encode(text)
+            encoded = wire if self._framed else SHORT[len(wire)] + wire
+            if len(self) >= self.LIMIT:
+                self.clear()
+        self[text] = encoded
+        return encoded
+
+
+def _boolean(text: bytes) -> bytes:
+    return b"\x02\x01\x01" if text == b"t" else b"\x01\x00"
+
+
+_CACHES: dict[OraType, dict[bytes | None, bytes]] = {
+    OraType.NUMBER: _numbers,
+    OraType.BINARY_INTEGER: _numbers,
+    OraType.DATE: ValueCache(encode_date_text),
+    OraType.TIMESTAMP: ValueCache(encode_timestamp_text),
+    OraType.TIMESTAMP_TZ: ValueCache(encode_zoned_text),
+    OraType.BINARY_DOUBLE: ValueCache(lambda text: encode_double(float(text))),
+    OraType.BINARY_FLOAT: ValueCache(lambda text: encode_float(float(text))),
+    OraType.INTERVAL_DS: ValueCache(encode_interval_ds_text),
+    OraType.INTERVAL_YM: ValueCache(lambda text: encode_interval_ym(IntervalYM(int(text)))),
+    OraType.BOOLEAN: ValueCache(_boolean, framed=True),
+    OraType.ROWID: ValueCache(encode_rowid_column, framed=True),
+    OraType.UROWID: ValueCache(encode_urowid_column, framed=True),
+}
+
+
+def _cached(cache: dict[bytes | None, bytes]) -> ColumnEncoder:
+    lookup = cache.__getitem__
+    return lambda column: [map(lookup, column)]
+
+
+def _bytes(column: Sequence[bytes | None]) -> Streams:
+    """Length and value as two streams: nothing is concatenated per value."""
+    values = [value or b"" for value in column] if None in column else column
+    try:
+        return [[SHORT[len(value)] for value in values], values]  # type: ignore[arg-type, list-item]
+    except IndexError:
+        return [[data(value or b"") for value in column]]
+
+
+def _national(column: RawColumn) -> Streams:
+    return _bytes([None if value is None else value.decode().encode("utf-16-be") for value in column])
+
+
+def _raw(column: RawColumn) -> Streams:
+    return _bytes([None if value is None else unhexlify(value[2:]) for value in column])
+
+
+def _long(values: Streams) -> Streams:
+    return [*values, repeat(LONG_TRAILER)]
+
+
+class RowEncoder:
+    """Encodes the rows of one result, by the types the client fetches them as."""
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        fetch_types: Sequence[int],
+        lobs: Lobs,
+        zone_minutes: int,
+        nested: Callable[[int], bytes],
+    ) -> None:
+        """`fetch_types` has the client's type of each column: LONG for a CLOB wanted as text, for one.
+        `nested` makes the value of a CURSOR column from its number."""
+        self._lobs = lobs
+        self._zone = zone_minutes
+        self._nested = nested
+        self._encoders = [self._encoder(c, t) for c, t in zip(columns, fetch_types, strict=True)]
+
+    def encode(self, rows: Sequence[tuple[bytes | None, ...]]) -> bytes:
+        """All `rows` as row-data messages. Raises OracleError for a value that has no wire form."""
+        if not rows:
+            return b""
+        streams: list[Iterable[bytes]] = [repeat(ROW, len(rows))]
+        try:
+            for encode, column in zip(self._encoders, zip(*rows, strict=True), strict=True):
+                streams += encode(column)
+            return b"".join(chain.from_iterable(zip(*streams, strict=False)))
+        except (ValueError, IndexError, UnicodeError) as error:
+            raise OracleError(3115, f"unsupported network datatype or representation: {error}") from error
+
+    def _encoder(self, column: Column, fetch: int) -> ColumnEncoder:
+        kind = column.type
+        if kind == OraType.CLOB and fetch in CHARACTER_FETCH:
+            return (lambda c: _long(_national(c))) if column.national else (lambda c: _long(_bytes(c)))
+        if kind == OraType.BLOB and fetch in RAW_FETCH:
+            return lambda c: _long(_raw(c))
+        if kind == OraType.CLOB or kind == OraType.BLOB:
+            return lambda c: [[self._lob(kind, value, column.national) for value in c]]
+        if kind == OraType.LONG:
+            return lambda c: _long(_bytes(c))
+        if kind == OraType.LONG_RAW:
+            return lambda c: _long(_raw(c))
+        if kind == OraType.RAW:
+            return _raw
+        if kind in (OraType.VARCHAR2, OraType.CHAR):
+            return _national if column.national else _bytes
+        if kind == OraType.TIMESTAMP_LTZ:
+            return _cached(ValueCache(lambda text: encode_local_text(text, self._zone)))
+        if kind == OraType.CURSOR:
+            return lambda c: [[self._cursor(value) for value in c]]
+        cache = _CACHES.get(kind)
+        if cache is None:
+            raise OracleError(
+                3001, f"unimplemented feature: fetching {kind.name} is not supported by the local database"
+            )
+        return _cached(cache)
+
+    def _lob(self, kind: OraType, value: bytes | None, national: bool) -> bytes:
+        if value is None:
+            return b"\0"
+        content: str | bytes = value.decode() if kind == OraType.CLOB else unhexlify(value[2:])
+        return self._lobs.value(Lob(kind, content), national)
+
+    def _cursor(self, value: bytes | None) -> bytes:
+        if value is None:
+            raise OracleError(3001, "unimplemented feature: a null nested cursor")
+        return self._nested(int(value))
