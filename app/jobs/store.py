@@ -10,7 +10,7 @@ Times in the database are UTC in TIMESTAMP(6) columns; here they are aware datet
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -430,6 +430,14 @@ class OracleJobStorage:
         rows = await self._pool.rows("watch", sql, {"job_id": job_id})
         return _progress(rows[0]) if rows else None
 
+    async def workers_alive(self) -> int:
+        """Workers whose last sign of life is within their lease."""
+        sql = """
+            select count(*)
+              from workers
+             where heartbeat_at >= sys_extract_utc(systimestamp) - numtodsinterval(lease_seconds, 'SECOND')"""
+        return int((await self._pool.rows("workers alive", sql))[0][0])
+
     async def metrics(self) -> DashboardMetrics:
         """Figures over all jobs and workers, counted now."""
         sql = """
@@ -440,25 +448,23 @@ class OracleJobStorage:
                             then due_at end)
               from comparison_jobs
              group by status"""
-        workers_sql = """
-            select count(*), sys_extract_utc(systimestamp)
-              from workers
-             where heartbeat_at >= sys_extract_utc(systimestamp) - numtodsinterval(lease_seconds, 'SECOND')"""
         rows = await self._pool.rows("metrics", sql)
-        [(workers_alive, now)] = await self._pool.rows("metrics", workers_sql)
+        workers_alive, now = await self.workers_alive(), await self.now()
         by_status = {str(status): 0 for status in JobStatus}
         by_status.update({status: int(count) for status, count, _, _ in rows})
         finished = by_status["COMPLETED"] + by_status["FAILED"]
-        waiting_since = min((oldest for *_, oldest in rows if oldest is not None), default=None)
-        wait = None if waiting_since is None else max((now - waiting_since) / timedelta(seconds=1), 0.0)
+        waiting_since = min(
+            (_required_time(oldest) for *_, oldest in rows if oldest is not None), default=None
+        )
+        wait = None if waiting_since is None else max((now - waiting_since).total_seconds(), 0.0)
         return DashboardMetrics(
             total_jobs=sum(by_status.values()),
             by_status=by_status,
             success_rate=round(100 * by_status["COMPLETED"] / finished, 2) if finished else None,
             queue_depth=sum(int(due) for _, _, due, _ in rows),
             oldest_wait_seconds=wait,
-            workers_alive=int(workers_alive),
-            as_of=_required_time(now),
+            workers_alive=workers_alive,
+            as_of=now,
         )
 
 

@@ -53,9 +53,10 @@ MISCONFIGURED = {
     "ORA-01435": "Concord's schema does not exist in this database; run `concord db install`.",
     "ORA-00942": "A table of Concord is missing or not granted; run `concord db install`.",
     "ORA-06550": "A package of Concord is missing, not granted or invalid; run `concord db install`.",
-    "DPY-4027": "The database address is not complete: give host:port/service.",
-    "DPY-4000": "The database address is an alias that is not known here: give host:port/service.",
-    "DPY-4018": "The database address cannot be read: give host:port/service.",
+    "DPY-4000": "It is an alias that tnsnames.ora does not have: give host:port/service.",
+    "DPY-4017": "It cannot be read as a connect descriptor: give host:port/service.",
+    "DPY-4018": "It cannot be read: give host:port/service.",
+    "DPY-4027": "It is neither host:port/service nor is there a tnsnames.ora that knows it.",
 }
 
 # The call failed before it did anything: the stale session has already been told to reload the package.

@@ -55,36 +55,40 @@ class OraclePool:
     """A small pool. Opening it never fails because the database is away: the calls do, until it is back.
 
     module: what V$SESSION shows as MODULE, e.g. "concord-api". size: sessions; settings.db_pool_size if None.
+    Raises OracleError for a database address or an owner that can never be one.
     """
 
     def __init__(self, settings: Settings, *, module: str, size: int | None = None) -> None:
         if not _PLAIN_IDENTIFIER.match(settings.db_owner):
             raise OracleError(f"The owner schema {settings.db_owner!r} is not a plain Oracle name.")
+        try:
+            oracledb.ConnectParams().parse_connect_string(settings.db_dsn)
+        except oracledb.Error as error:
+            raise OracleError(
+                f"The database address {settings.db_dsn!r} cannot be used. {translate(error)}"
+            ) from error
         self._settings = settings
         self._module = module
         self._size = size or settings.db_pool_size
         self._pool: oracledb.AsyncConnectionPool | None = None
 
     def open(self) -> None:
-        """Make the pool; needs a running event loop. Raises OracleError if the address cannot be read."""
-        try:
-            self._pool = oracledb.create_pool_async(
-                user=self._settings.db_user,
-                password=self._settings.db_password,
-                dsn=self._settings.db_dsn,
-                min=1,
-                max=self._size,
-                getmode=oracledb.POOL_GETMODE_TIMEDWAIT,
-                wait_timeout=int(self._settings.db_acquire_seconds * 1000),
-                ping_interval=_PING_AFTER_IDLE_SECONDS,
-                ping_timeout=_PING_MILLISECONDS,
-                max_lifetime_session=_SESSION_LIFE_SECONDS,
-                expire_time=_KEEPALIVE_MINUTES,
-                tcp_connect_timeout=_CONNECT_SECONDS,
-                session_callback=self._set_up,
-            )
-        except oracledb.Error as error:
-            raise translate(error) from error
+        """Make the pool; needs a running event loop."""
+        self._pool = oracledb.create_pool_async(
+            user=self._settings.db_user,
+            password=self._settings.db_password,
+            dsn=self._settings.db_dsn,
+            min=1,
+            max=self._size,
+            getmode=oracledb.POOL_GETMODE_TIMEDWAIT,
+            wait_timeout=int(self._settings.db_acquire_seconds * 1000),
+            ping_interval=_PING_AFTER_IDLE_SECONDS,
+            ping_timeout=_PING_MILLISECONDS,
+            max_lifetime_session=_SESSION_LIFE_SECONDS,
+            expire_time=_KEEPALIVE_MINUTES,
+            tcp_connect_timeout=_CONNECT_SECONDS,
+            session_callback=self._set_up,
+        )
 
     async def close(self) -> None:
         """Close all sessions, also busy ones. Safe to call twice."""

@@ -1,0 +1,53 @@
+"""Who may do what: the one matrix of roles and permissions.
+
+Every route names its permission (`opt=needs(...)`) or says that it is open to all (`opt=PUBLIC`);
+`create_app` refuses to start with a route that says neither.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+
+class Role(StrEnum):
+    """What a user is. Analysts read and start work and administer nothing."""
+
+    ADMIN = "ADMIN"
+    OPERATOR = "OPERATOR"
+    ANALYST = "ANALYST"
+    VIEWER = "VIEWER"
+
+
+class Permission(StrEnum):
+    """What can be done."""
+
+    JOBS_READ = "jobs:read"
+    JOBS_SUBMIT = "jobs:submit"
+    JOBS_MANAGE_OWN = "jobs:manage-own"  # cancel and retry what one has submitted oneself
+    JOBS_MANAGE_ANY = "jobs:manage-any"  # cancel and retry anybody's
+    DASHBOARD_READ = "dashboard:read"
+    ACCOUNT_READ_OWN = "account:read-own"
+
+
+_READ = frozenset({Permission.JOBS_READ, Permission.DASHBOARD_READ, Permission.ACCOUNT_READ_OWN})
+_WORK = _READ | {Permission.JOBS_SUBMIT, Permission.JOBS_MANAGE_OWN}
+
+MATRIX: dict[Role, frozenset[Permission]] = {
+    Role.VIEWER: _READ,
+    Role.ANALYST: _WORK,
+    Role.OPERATOR: _WORK | {Permission.JOBS_MANAGE_ANY},
+    Role.ADMIN: frozenset(Permission),
+}
+
+PUBLIC: dict[str, Any] = {"public": True}
+
+
+def needs(permission: Permission) -> dict[str, Any]:
+    """Route option: only roles with this permission get in."""
+    return {"permission": permission}
+
+
+def allowed(role: Role, permission: Permission) -> bool:
+    """The matrix, asked."""
+    return permission in MATRIX[role]

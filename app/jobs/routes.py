@@ -1,0 +1,232 @@
+"""REST: submit a comparison, look at jobs and their results, cancel, retry."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Router, delete, get, post, put
+from litestar.datastructures import State
+from litestar.exceptions import PermissionDeniedException
+from litestar.params import Parameter
+from msgspec import Meta
+
+from app.accounts.permissions import Permission, allowed, needs
+from app.accounts.tokens import Claims
+from app.envelope import Envelope, errors_of, ok
+from app.jobs.listing import DEFAULT_SORT, MAX_PAGE, SORTS, JobFilter
+from app.jobs.models import ComparisonJob, ComparisonRequest, ComparisonResults, JobStatus
+from app.jobs.plan import resolve
+from app.jobs.store import OracleJobStorage, no_such_job
+
+_JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_TABLE_NAME_LENGTH = 128  # COMPARISON_JOBS.TABLE_NAME
+
+JobIdPath = Annotated[
+    str,
+    Parameter(description="The id that POST /compare gave.", schema_extra={"format": "uuid"}),
+]
+
+
+class JobLinks(msgspec.Struct, frozen=True):
+    """Where to go from here."""
+
+    self: str
+    results: str
+    live: str
+
+
+class Submitted(msgspec.Struct, frozen=True):
+    """A job that has been accepted."""
+
+    job_id: str
+    status: JobStatus
+    key: Annotated[list[str], Meta(description="Columns that identify a row, as given or as inferred.")]
+    key_origin: Annotated[str, Meta(description="given, primary key, or unique key NAME.")]
+    columns: Annotated[int, Meta(description="Number of columns that will be compared.")]
+    links: JobLinks
+
+
+class JobStatusChange(msgspec.Struct, frozen=True):
+    """Where a job stands after a request to cancel or retry it."""
+
+    job_id: str
+    status: Annotated[
+        JobStatus,
+        Meta(description="RUNNING after a cancel: its worker has been told to stop and does within seconds."),
+    ]
+
+
+class JobList(msgspec.Struct, frozen=True):
+    """A page of jobs."""
+
+    items: list[ComparisonJob]
+    next_cursor: Annotated[
+        str | None, Meta(description="Give it as `cursor` for the next page; null on the last.")
+    ]
+
+
+@post(
+    "/compare",
+    status_code=202,
+    opt=needs(Permission.JOBS_SUBMIT),
+    summary="Compare two tables",
+    description="Checks the request against the data dictionary, then queues it. `source` is side A, the "
+    "reference; `target` is side B, the candidate.",
+    responses=errors_of(400, 401, 403, 413, 422),
+)
+async def compare(
+    data: ComparisonRequest, request: Request[Claims, Any, Any], state: State
+) -> Envelope[Submitted]:
+    """Nothing is queued unless every name in the request is known and a key is there."""
+    plan = await resolve(state.dictionary, data)
+    full_name = str(plan.source)
+    job_id = await _jobs(state).enqueue(
+        data,
+        table_name=full_name if len(full_name) <= _TABLE_NAME_LENGTH else plan.source.name,
+        submitted_by=request.user.username,
+    )
+    path = f"/api/v1/jobs/{job_id}"
+    submitted = Submitted(
+        job_id=job_id,
+        status=JobStatus.PENDING,
+        key=list(plan.key),
+        key_origin=plan.key_origin,
+        columns=len(plan.columns),
+        links=JobLinks(path, f"{path}/results", "/ws"),
+    )
+    return ok(submitted, f"The comparison of {plan.source} with {plan.target} is queued.")
+
+
+@get(
+    "/jobs",
+    opt=needs(Permission.JOBS_READ),
+    summary="List jobs",
+    description="Newest first unless `sort` says otherwise. Pages follow a cursor, so jobs that come meanwhile "
+    "neither repeat nor hide others.",
+    responses=errors_of(401, 403, 422),
+)
+async def list_jobs(
+    state: State,
+    status: Annotated[
+        list[JobStatus] | None, Parameter(description="Only these; may be given several times.")
+    ] = None,
+    kind: Annotated[str | None, Parameter(description="Only this kind, e.g. COMPARE.", max_length=30)] = None,
+    table: Annotated[
+        str | None, Parameter(description="Only this source table, OWNER.TABLE in any case.", max_length=128)
+    ] = None,
+    submitted_by: Annotated[str | None, Parameter(description="Only this user's.", max_length=128)] = None,
+    created_from: Annotated[
+        datetime | None, Parameter(description="Created at this time or later; UTC without an offset.")
+    ] = None,
+    created_to: Annotated[datetime | None, Parameter(description="Created before this time.")] = None,
+    sort: Annotated[
+        str, Parameter(description="A `-` sorts descending.", schema_extra={"enum": list(SORTS)})
+    ] = DEFAULT_SORT,
+    limit: Annotated[int, Parameter(description="Jobs on a page.", ge=1, le=MAX_PAGE)] = 50,
+    cursor: Annotated[
+        str | None, Parameter(description="`next_cursor` of the page before.", max_length=1000)
+    ] = None,
+) -> Envelope[JobList]:
+    """A page; the requests and results of the jobs are not in it."""
+    filters = JobFilter(
+        statuses=tuple(status or ()),
+        kind=kind,
+        table_name=table,
+        submitted_by=submitted_by,
+        created_from=created_from,
+        created_to=created_to,
+        sort=sort,
+        limit=limit,
+        cursor=cursor,
+    )
+    page = await _jobs(state).page(filters)
+    return ok(JobList(page.items, page.next_cursor))
+
+
+@get(
+    "/jobs/{job_id:str}",
+    opt=needs(Permission.JOBS_READ),
+    summary="One job",
+    responses=errors_of(401, 403, 404),
+)
+async def get_job(job_id: JobIdPath, state: State) -> Envelope[ComparisonJob]:
+    """The job with the request as it was accepted."""
+    return ok(await _jobs(state).get(_checked(job_id)))
+
+
+@get(
+    "/jobs/{job_id:str}/results",
+    opt=needs(Permission.JOBS_READ),
+    summary="The results of a job",
+    description="The whole result document. 409 until the job is COMPLETED.",
+    responses=errors_of(401, 403, 404, 409),
+)
+async def get_results(job_id: JobIdPath, state: State) -> Envelope[ComparisonResults]:
+    """Summary, columns, schema differences, samples and circumstances, joined from the row."""
+    return ok(await _jobs(state).results(_checked(job_id)))
+
+
+@delete(
+    "/jobs/{job_id:str}",
+    status_code=200,
+    opt=needs(Permission.JOBS_MANAGE_OWN),
+    summary="Cancel a job",
+    description="A waiting job is cancelled at once, a running one within seconds by its worker. The job stays "
+    "for inspection. Analysts cancel their own jobs only.",
+    responses=errors_of(401, 403, 404, 409),
+)
+async def cancel_job(
+    job_id: JobIdPath, request: Request[Claims, Any, Any], state: State
+) -> Envelope[JobStatusChange]:
+    """CANCELLED, or RUNNING with the request to stop noted."""
+    await _must_be_manageable(request.user, _checked(job_id), state)
+    status = JobStatus(await _jobs(state).cancel(job_id, request.user.username))
+    message = "The job is cancelled." if status is JobStatus.CANCELLED else "The job has been told to stop."
+    return ok(JobStatusChange(job_id, status), message)
+
+
+@put(
+    "/jobs/{job_id:str}/retry",
+    opt=needs(Permission.JOBS_MANAGE_OWN),
+    summary="Run a failed or cancelled job again",
+    description="The job is PENDING again, with all its attempts. Analysts retry their own jobs only.",
+    responses=errors_of(401, 403, 404, 409),
+)
+async def retry_job(
+    job_id: JobIdPath, request: Request[Claims, Any, Any], state: State
+) -> Envelope[JobStatusChange]:
+    """PENDING."""
+    await _must_be_manageable(request.user, _checked(job_id), state)
+    status = JobStatus(await _jobs(state).retry(job_id, request.user.username))
+    return ok(JobStatusChange(job_id, status), "The job is queued again.")
+
+
+async def _must_be_manageable(user: Claims, job_id: str, state: State) -> None:
+    """404 for an unknown job, 403 for another user's unless the role covers everybody's."""
+    if allowed(user.role, Permission.JOBS_MANAGE_ANY):
+        return
+    job = await _jobs(state).get(job_id)
+    if job.submitted_by.lower() != user.username:
+        raise PermissionDeniedException(
+            f"Job {job_id} was submitted by {job.submitted_by}; your role may change only your own jobs."
+        )
+
+
+def _jobs(state: State) -> OracleJobStorage:
+    store: OracleJobStorage = state.jobs
+    return store
+
+
+def _checked(job_id: str) -> str:
+    """The id, or NotFoundError for what cannot be one."""
+    if not _JOB_ID.fullmatch(job_id):
+        raise no_such_job(job_id[:50])
+    return job_id
+
+
+router = Router(
+    "/", route_handlers=[compare, list_jobs, get_job, get_results, cancel_job, retry_job], tags=["Jobs"]
+)

@@ -1,0 +1,208 @@
+"""The API process: create_app() puts the parts together, serve() runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+import uvicorn
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.types import Receive, Scope, Send
+
+from app.accounts import routes as account_routes
+from app.accounts.first import ensure_administrator
+from app.accounts.guard import Gate, require_permission
+from app.accounts.passwords import PasswordRuleError, check_rules
+from app.accounts.store import AccountStore
+from app.accounts.throttle import LoginThrottle
+from app.accounts.tokens import Tokens
+from app.dashboard import routes as dashboard_routes
+from app.dashboard.routes import MetricsCache
+from app.envelope import EXCEPTION_HANDLERS
+from app.jobs import routes as job_routes
+from app.jobs.live import LiveJobs
+from app.jobs.socket import job_socket
+from app.jobs.store import OracleJobStorage
+from app.ops import health
+from app.ops.edge import Edge
+from app.ops.logs import configure_logging
+from app.ops.metrics import Metrics, metrics
+from app.oracle.dictionary import Dictionary
+from app.oracle.errors import OracleError
+from app.oracle.pool import OraclePool
+from app.settings import Settings, SettingsError
+from app.web.docs import docs_config, static_router
+
+log = structlog.get_logger(__name__)
+
+_FIRST_BACK_OFF_SECONDS = 0.5
+_MAX_BACK_OFF_SECONDS = 10.0
+_GRACE_SECONDS = 10
+_SOCKET_MESSAGE_BYTES = 64 * 1024
+
+
+@dataclass
+class Starting:
+    """Why the service is not ready yet. Written by the start-up task, read by the readiness route."""
+
+    sentence: str = "The service is starting."
+
+
+class ConcordApi(Litestar):
+    """The application, with the edge around everything it does, also around what no route takes."""
+
+    edge: Edge
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
+        await self.edge(scope, receive, send)
+
+
+def create_app(settings: Settings) -> Litestar:
+    """The Litestar application. It starts whether or not the database is there.
+
+    Raises SettingsError if the signing secret cannot be kept, OracleError for a database address or owner
+    that cannot be one, and RuntimeError if a route names no permission.
+    """
+    settings = settings.with_jwt_secret()
+    pool = OraclePool(settings, module="concord-api")
+    jobs, accounts = OracleJobStorage(pool), AccountStore(pool)
+    tokens = Tokens(settings.jwt_secret, timedelta(minutes=settings.access_token_minutes))
+    live, measured = LiveJobs(jobs, settings.poll_interval), Metrics()
+    state = State(
+        {
+            "jobs": jobs,
+            "accounts": accounts,
+            "dictionary": Dictionary(pool, user=settings.db_user, hidden_owner=settings.db_owner),
+            "tokens": tokens,
+            "gate": Gate(tokens, accounts),
+            "throttle": LoginThrottle(),
+            "live": live,
+            "dashboard": MetricsCache(jobs),
+            "metrics": measured,
+            "started": asyncio.Event(),
+            "starting": Starting(),
+        }
+    )
+    measured.watch("concord_database_sessions", "Sessions open in the pool.", lambda: pool.opened)
+    measured.watch("concord_database_sessions_busy", "Sessions in use.", lambda: pool.busy)
+    measured.watch("concord_websocket_clients", "WebSocket clients connected.", lambda: live.listeners)
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        pool.open()
+        tasks = [asyncio.create_task(_start(state, settings)), asyncio.create_task(live.run())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await pool.close()
+
+    api = Router(
+        "/api/v1",
+        route_handlers=[account_routes.router, job_routes.router, dashboard_routes.router, health.router],
+    )
+    app = ConcordApi(
+        route_handlers=[api, job_socket, metrics, static_router()],
+        guards=[require_permission],
+        exception_handlers=EXCEPTION_HANDLERS,
+        openapi_config=docs_config(health.VERSION),
+        request_max_body_size=settings.max_body_bytes,
+        state=state,
+        lifespan=[lifespan],
+        logging_config=None,
+    )
+    _check_every_route_is_guarded(app)
+    app.edge = Edge(super(ConcordApi, app).__call__, measured)
+    return app
+
+
+async def _start(state: State, settings: Settings) -> None:
+    """Wait for the database as long as it takes, say why once, and make the first administrator."""
+    back_off = _FIRST_BACK_OFF_SECONDS
+    while True:
+        try:
+            await ensure_administrator(state.accounts, settings)
+        except OracleError as error:
+            if state.starting.sentence != error.sentence:
+                state.starting.sentence = error.sentence
+                log.warning("waiting for the database", dsn=settings.db_dsn, reason=error.sentence)
+            await asyncio.sleep(back_off * random.uniform(0.8, 1.2))
+            back_off = min(back_off * 2, _MAX_BACK_OFF_SECONDS)
+        else:
+            state.started.set()
+            log.info("ready", dsn=settings.db_dsn)
+            return
+
+
+def _check_every_route_is_guarded(app: Litestar) -> None:
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", None) or [route.route_handler]:  # type: ignore[union-attr]
+            methods: set[str] = getattr(handler, "http_methods", set())
+            if "OPTIONS" in methods and len(methods) == 1:
+                handler.opt.setdefault("public", True)
+            if not handler.opt.get("public") and "permission" not in handler.opt:
+                raise RuntimeError(f"{route.path} names no permission and is not public")
+
+
+def serve(settings: Settings) -> int:
+    """Run the API until SIGTERM or Ctrl-C; the exit status. Says in one sentence why it cannot start."""
+    configure_logging(settings)
+    try:
+        if settings.admin_password:
+            check_rules(settings.admin_password)
+        app = create_app(settings)
+        listening = _listen(settings.host, settings.port)
+    except PasswordRuleError as error:
+        return _fail(f"CONCORD_ADMIN_PASSWORD cannot be used. {error}")
+    except (SettingsError, OracleError) as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(
+            f"The API cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Choose another port with CONCORD_PORT."
+        )
+    host, port = listening.getsockname()[:2]
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws_max_size=_SOCKET_MESSAGE_BYTES,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    log.info("listening", url=f"http://{host}:{port}", docs=f"http://{host}:{port}/docs")
+    with listening, suppress(KeyboardInterrupt):
+        server = uvicorn.Server(config)
+        server.run(sockets=[listening])
+        return 0 if server.started else 1
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises OSError if the port is taken or the address is not of this machine."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.set_inheritable(True)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _fail(sentence: str) -> int:
+    sys.stderr.write(f"concord: {sentence}\n")
+    return 1

@@ -1,0 +1,67 @@
+"""Logs: structlog on standard error, readable on a terminal or JSON, with request ids, never with secrets."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from app.settings import Settings
+
+_SECRET_NAME = re.compile(r"password|passwd|secret|token|authorization|api_?key|credential", re.IGNORECASE)
+_SECRET_TEXT = re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{8,}|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+")
+_REDACTED = "[redacted]"
+
+Event = MutableMapping[str, Any]
+
+
+def redact(_: Any, __: str, event: Event) -> Event:
+    """structlog processor: values under a secret's name, and tokens inside any text, are not written."""
+    for name, value in event.items():
+        if _SECRET_NAME.search(name):
+            event[name] = _REDACTED
+        elif isinstance(value, str):
+            event[name] = _SECRET_TEXT.sub(_REDACTED, value)
+    return event
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send this process's structlog and standard logging to standard error in one format."""
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if settings.log_format == "json":
+        ending: list[structlog.types.Processor] = [
+            structlog.processors.format_exc_info,
+            redact,
+            structlog.processors.JSONRenderer(),
+        ]
+    else:
+        ending = [redact, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[settings.log_level]
+        ),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level)
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
