@@ -115,14 +115,32 @@ def failure(
     return Response(body, status_code=status, headers=headers, media_type="application/json")
 
 
+_EXAMPLE_TIME = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+
+def documented(
+    status: int, envelope: Any, description: str, example: Any, *errors: int, message: str = ""
+) -> dict[int, ResponseSpec]:
+    """The answers of a route for its documentation: the good one with an example of its data, and errors."""
+    value = Envelope(success=True, data=example, message=message, timestamp=_EXAMPLE_TIME)
+    good = ResponseSpec(
+        envelope,
+        generate_examples=False,
+        description=description,
+        examples=[Example(summary=description, value=msgspec.to_builtins(value))],
+    )
+    return {status: good, **errors_of(*errors)}
+
+
 def errors_of(*statuses: int) -> dict[int, ResponseSpec]:
-    """The error answers of a route for its documentation; 500 and 503 can come from any."""
+    """The error answers of a route for its documentation; 400, 500 and 503 can come from any."""
     examples = {**_SENTENCES, 409: "Job ... is COMPLETED: it cannot be cancelled."}
-    examples[422] = "source.table: there is no table DEMO.AIRPORTS that Concord may read."
+    unknown = "there is no table or view DEMO.AIRPORTS that Concord may read."
+    examples[422] = f"source.table: {unknown}"
     specs = {}
-    for status in (*statuses, 500, 503):
-        fields = FieldErrors([FieldError("source.table", examples[422])]) if status == 422 else None
-        value = Failure(False, fields, examples[status], datetime(2026, 1, 31, 12, 0, tzinfo=UTC))
+    for status in sorted({400, *statuses, 500, 503}):
+        fields = FieldErrors([FieldError("source.table", unknown)]) if status == 422 else None
+        value = Failure(success=False, data=fields, message=examples[status], timestamp=_EXAMPLE_TIME)
         specs[status] = ResponseSpec(
             Failure,
             generate_examples=False,

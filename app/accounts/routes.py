@@ -15,7 +15,7 @@ from msgspec import Meta
 from app.accounts.passwords import verify_password
 from app.accounts.permissions import MATRIX, PUBLIC, Permission, Role, needs
 from app.accounts.tokens import Claims
-from app.envelope import Envelope, TooManyAttemptsError, errors_of, ok
+from app.envelope import Envelope, TooManyAttemptsError, documented, ok
 from app.oracle.errors import OracleError
 
 log = structlog.get_logger(__name__)
@@ -51,6 +51,11 @@ class Me(msgspec.Struct, frozen=True):
     token_expires_at: datetime
 
 
+_ONE_O_CLOCK = datetime(2026, 1, 31, 13, 0, tzinfo=UTC)
+_LOGIN = Login("eyJhbGciOiJIUzI1NiJ9...", "Bearer", 3600, _ONE_O_CLOCK, "admin", Role.ADMIN)
+_ME = Me("admin", Role.ADMIN, sorted(MATRIX[Role.ADMIN]), _ONE_O_CLOCK)
+
+
 @post(
     "/login",
     status_code=200,
@@ -58,7 +63,11 @@ class Me(msgspec.Struct, frozen=True):
     summary="Log in",
     description="Gives a token for name and password. After five failures within five minutes an account is "
     "closed to the caller's address for the rest of that time.",
-    responses=errors_of(400, 401, 413, 422, 429),
+    operation_id="logIn",
+    security=[{}],
+    responses=documented(
+        200, Envelope[Login], "A token.", _LOGIN, 401, 413, 422, 429, message="Welcome, admin."
+    ),
 )
 async def login(data: LoginRequest, request: Request[Any, Any, Any], state: State) -> Envelope[Login]:
     """Check name and password; the same answer and the same time for an unknown user and a wrong password."""
@@ -92,7 +101,8 @@ async def login(data: LoginRequest, request: Request[Any, Any, Any], state: Stat
     opt=needs(Permission.ACCOUNT_READ_OWN),
     summary="Who am I",
     description="The user of the token, the role and what it permits.",
-    responses=errors_of(401, 403),
+    operation_id="whoAmI",
+    responses=documented(200, Envelope[Me], "The caller.", _ME, 401, 403),
 )
 async def me(request: Request[Claims, Any, Any]) -> Envelope[Me]:
     """The caller as the gate saw him."""

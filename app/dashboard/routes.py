@@ -9,7 +9,8 @@ from litestar import Router, get
 from litestar.datastructures import State
 
 from app.accounts.permissions import Permission, needs
-from app.envelope import Envelope, errors_of, ok
+from app.envelope import Envelope, documented, ok
+from app.jobs import examples
 from app.jobs.models import DashboardMetrics
 from app.jobs.store import OracleJobStorage
 
@@ -38,7 +39,8 @@ class MetricsCache:
     opt=needs(Permission.DASHBOARD_READ),
     summary="Figures of now",
     description="Jobs by status, success rate, queue depth, oldest wait and workers alive.",
-    responses=errors_of(401, 403),
+    operation_id="dashboardMetrics",
+    responses=documented(200, Envelope[DashboardMetrics], "The figures.", examples.METRICS, 401, 403),
 )
 async def metrics(state: State) -> Envelope[DashboardMetrics]:
     """At most a second old."""

@@ -10,12 +10,13 @@ import msgspec
 from litestar import Request, Router, delete, get, post, put
 from litestar.datastructures import State
 from litestar.exceptions import PermissionDeniedException
-from litestar.params import Parameter
+from litestar.params import Body, Parameter
 from msgspec import Meta
 
 from app.accounts.permissions import Permission, allowed, needs
 from app.accounts.tokens import Claims
-from app.envelope import Envelope, errors_of, ok
+from app.envelope import Envelope, documented, ok
+from app.jobs import examples
 from app.jobs.listing import DEFAULT_SORT, MAX_PAGE, SORTS, JobFilter
 from app.jobs.models import ComparisonJob, ComparisonRequest, ComparisonResults, JobStatus
 from app.jobs.plan import resolve
@@ -68,6 +69,13 @@ class JobList(msgspec.Struct, frozen=True):
     ]
 
 
+_PATH = f"/api/v1/jobs/{examples.JOB_ID}"
+_LINKS = JobLinks(_PATH, f"{_PATH}/results", "/ws")
+_SUBMITTED = Submitted(examples.JOB_ID, JobStatus.PENDING, ["ICAO"], "primary key", 10, _LINKS)
+_CANCELLED = JobStatusChange(examples.JOB_ID, JobStatus.CANCELLED)
+_RETRIED = JobStatusChange(examples.JOB_ID, JobStatus.PENDING)
+
+
 @post(
     "/compare",
     status_code=202,
@@ -75,10 +83,23 @@ class JobList(msgspec.Struct, frozen=True):
     summary="Compare two tables",
     description="Checks the request against the data dictionary, then queues it. `source` is side A, the "
     "reference; `target` is side B, the candidate.",
-    responses=errors_of(400, 401, 403, 413, 422),
+    operation_id="compareTables",
+    responses=documented(
+        202,
+        Envelope[Submitted],
+        "Queued.",
+        _SUBMITTED,
+        401,
+        403,
+        413,
+        422,
+        message="The comparison is queued.",
+    ),
 )
 async def compare(
-    data: ComparisonRequest, request: Request[Claims, Any, Any], state: State
+    data: Annotated[ComparisonRequest, Body(examples=examples.REQUESTS)],
+    request: Request[Claims, Any, Any],
+    state: State,
 ) -> Envelope[Submitted]:
     """Nothing is queued unless every name in the request is known and a key is there."""
     plan = await resolve(state.dictionary, data)
@@ -106,7 +127,8 @@ async def compare(
     summary="List jobs",
     description="Newest first unless `sort` says otherwise. Pages follow a cursor, so jobs that come meanwhile "
     "neither repeat nor hide others.",
-    responses=errors_of(401, 403, 422),
+    operation_id="listJobs",
+    responses=documented(200, Envelope[JobList], "A page.", JobList([examples.JOB], None), 401, 403, 422),
 )
 async def list_jobs(
     state: State,
@@ -150,7 +172,8 @@ async def list_jobs(
     "/jobs/{job_id:str}",
     opt=needs(Permission.JOBS_READ),
     summary="One job",
-    responses=errors_of(401, 403, 404),
+    operation_id="getJob",
+    responses=documented(200, Envelope[ComparisonJob], "The job.", examples.JOB, 401, 403, 404),
 )
 async def get_job(job_id: JobIdPath, state: State) -> Envelope[ComparisonJob]:
     """The job with the request as it was accepted."""
@@ -162,7 +185,10 @@ async def get_job(job_id: JobIdPath, state: State) -> Envelope[ComparisonJob]:
     opt=needs(Permission.JOBS_READ),
     summary="The results of a job",
     description="The whole result document. 409 until the job is COMPLETED.",
-    responses=errors_of(401, 403, 404, 409),
+    operation_id="getResults",
+    responses=documented(
+        200, Envelope[ComparisonResults], "The document.", examples.RESULTS, 401, 403, 404, 409
+    ),
 )
 async def get_results(job_id: JobIdPath, state: State) -> Envelope[ComparisonResults]:
     """Summary, columns, schema differences, samples and circumstances, joined from the row."""
@@ -176,7 +202,10 @@ async def get_results(job_id: JobIdPath, state: State) -> Envelope[ComparisonRes
     summary="Cancel a job",
     description="A waiting job is cancelled at once, a running one within seconds by its worker. The job stays "
     "for inspection. Analysts cancel their own jobs only.",
-    responses=errors_of(401, 403, 404, 409),
+    operation_id="cancelJob",
+    responses=documented(
+        200, Envelope[JobStatusChange], "Cancelled, or told to stop.", _CANCELLED, 401, 403, 404, 409
+    ),
 )
 async def cancel_job(
     job_id: JobIdPath, request: Request[Claims, Any, Any], state: State
@@ -193,7 +222,8 @@ async def cancel_job(
     opt=needs(Permission.JOBS_MANAGE_OWN),
     summary="Run a failed or cancelled job again",
     description="The job is PENDING again, with all its attempts. Analysts retry their own jobs only.",
-    responses=errors_of(401, 403, 404, 409),
+    operation_id="retryJob",
+    responses=documented(200, Envelope[JobStatusChange], "Queued again.", _RETRIED, 401, 403, 404, 409),
 )
 async def retry_job(
     job_id: JobIdPath, request: Request[Claims, Any, Any], state: State

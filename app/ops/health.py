@@ -10,7 +10,7 @@ from litestar import Response, Router, get
 from litestar.datastructures import State
 
 from app.accounts.permissions import PUBLIC
-from app.envelope import Envelope, Failure, errors_of, failure, ok
+from app.envelope import Envelope, Failure, documented, failure, ok
 from app.oracle.errors import OracleError
 
 VERSION = version("concord")
@@ -32,7 +32,13 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 @get(
-    "", opt=PUBLIC, summary="Liveness", description="200 while the process runs, whatever the database does."
+    "",
+    opt=PUBLIC,
+    security=[{}],
+    operation_id="isAlive",
+    summary="Liveness",
+    description="200 while the process runs, whatever the database does.",
+    responses=documented(200, Envelope[Health], "It runs.", Health("ok", VERSION)),
 )
 async def live() -> Envelope[Health]:
     """Asks nobody."""
@@ -44,7 +50,9 @@ async def live() -> Envelope[Health]:
     opt=PUBLIC,
     summary="Readiness",
     description="200 when the database answers, Concord is installed in it and the first administrator exists.",
-    responses=errors_of(),
+    security=[{}],
+    operation_id="isReady",
+    responses=documented(200, Envelope[Readiness], "It can serve.", Readiness("ready", 1.7, 2)),
 )
 async def ready(state: State) -> Envelope[Readiness] | Response[Failure]:
     """One round trip to the database."""

@@ -66,7 +66,7 @@ def docs_config(version: str) -> OpenAPIConfig:
         title="Concord",
         version=version,
         description=_DESCRIPTION,
-        openapi_router=Router("/docs", route_handlers=[], opt=PUBLIC),
+        openapi_router=Router("/docs", route_handlers=[], opt=PUBLIC, include_in_schema=False),
         render_plugins=[OfflineDocs(path="/"), JsonRenderPlugin(path="/openapi.json")],
         components=Components(security_schemes={"bearer": bearer}),
         security=[{"bearer": []}],
