@@ -88,6 +88,12 @@ class Settings:
     # The worker
     wakeup: WakeupMode = knob("cqn", "how a worker hears of new jobs; polling is always on beside cqn")
     worker_slots: int = knob(1, "jobs that one worker runs at once", minimum=1, maximum=64)
+    worker_poll_seconds: float = knob(
+        5.0,
+        "longest wait of an idle worker between two looks; the delay of a new job with notification down",
+        minimum=0.1,
+        maximum=600,
+    )
     lease_seconds: float = knob(
         30.0, "a worker silent for so long is dead and its jobs go to others", minimum=1
     )

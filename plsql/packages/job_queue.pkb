@@ -608,6 +608,12 @@ create or replace package body job_queue is
                   from comparison_jobs j
                  where case when j.status = 'RUNNING' then j.worker_id end = w.worker_id
              );
+      delete from notification_pings p
+       where not exists (
+                select 1
+                  from workers w
+                 where w.worker_id = p.worker_id
+             );
    end requeue_lost;
 
    procedure ping(

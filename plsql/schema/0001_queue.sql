@@ -141,7 +141,7 @@ create table workers (
   ,running_jobs                   number(5)                       default 0 not null
   ,started_at                     timestamp(6)                    not null
   ,heartbeat_at                   timestamp(6)                    not null
-  ,lease_seconds                  number(6)                       not null
+  ,lease_seconds                  number(8,2)                     not null
   ,version                        varchar2(30 char)               not null
   ,constraint workers_pk        primary key (worker_id)
   ,constraint workers_status_ck check (status in ('ACTIVE', 'DRAINING'))

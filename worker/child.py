@@ -1,0 +1,155 @@
+"""One job in a process of its own: `python -m worker.child FD`, started by the worker, never by hand.
+
+The job's spec comes as one JSON document on standard input; progress and last words go as JSON lines to the
+pipe FD: {"progress": 0..1, "step": "..."}, then one of {"result": {...}} and {"error": {"code", "sentence",
+"retryable"}}. The process dies with its parent. A crash here harms no other job.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import oracledb
+
+from app.oracle.errors import translate
+from worker.outcome import OUT_OF_MEMORY_STATUS, Failed
+
+Report = Callable[[float, str], None]
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_CONNECT_SECONDS = 10
+_LOOK_FOR_PARENT_SECONDS = 1.0
+
+
+class JobFailed(Exception):
+    """Raised by a runner to end the attempt with this failure."""
+
+    def __init__(self, failure: Failed) -> None:
+        super().__init__(failure.sentence)
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the runner of a job gets."""
+
+    job_id: str
+    run_token: int
+    kind: str
+    request: dict[str, Any]  # as the worker prepared it for this kind
+    work_dir: Path  # exists, empty, removed afterwards
+    memory_limit_mb: int  # of the whole process
+    dsn: str
+    user: str
+    password: str
+
+    def connect(self) -> oracledb.Connection:
+        """A connection that says which job it works for. Raises oracledb.Error."""
+        connection = oracledb.connect(
+            user=self.user,
+            password=self.password,
+            dsn=self.dsn,
+            tcp_connect_timeout=_CONNECT_SECONDS,
+            expire_time=1,
+        )
+        connection.module = "concord-worker"
+        connection.action = self.kind
+        connection.client_identifier = f"{self.job_id}:{self.run_token}"
+        return connection
+
+
+class Runner(Protocol):
+    """Does the work of one kind of job and returns its result document."""
+
+    def __call__(self, task: Task, report: Report) -> dict[str, Any]: ...
+
+
+def main() -> int:
+    """Run the job on standard input; the exit status is 0 when last words were sent."""
+    with os.fdopen(int(sys.argv[1]), "wb") as pipe:
+        spec = json.load(sys.stdin.buffer)
+        die_with_parent(spec.pop("parent_pid"))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        runner = load(spec.pop("runner"))
+        task = Task(work_dir=Path(spec.pop("work_dir")), **spec)
+        try:
+            _send(pipe, _last_words(runner, task, _reporter(pipe)))
+        except MemoryError:
+            # Nothing is left to say it with.
+            return OUT_OF_MEMORY_STATUS
+    return 0
+
+
+def _last_words(runner: Runner, task: Task, report: Report) -> dict[str, Any]:
+    try:
+        return {"result": runner(task, report)}
+    except MemoryError:
+        raise
+    except JobFailed as error:
+        failure = error.failure
+    except oracledb.Error as error:
+        traceback.print_exc()
+        meaning = translate(error)
+        failure = Failed("database", meaning.sentence, meaning.retryable)
+    except Exception as error:  # noqa: BLE001 - the last words of any job; the stack goes to the log
+        traceback.print_exc()
+        sentence = f"The job broke on an error that Concord did not expect ({type(error).__name__})."
+        failure = Failed("engine", sentence, retryable=True)
+    return {"error": {"code": failure.code, "sentence": failure.sentence, "retryable": failure.retryable}}
+
+
+def load(name: str) -> Runner:
+    """The function behind "module:function"."""
+    module, _, function = name.partition(":")
+    runner: Runner = getattr(import_module(module), function)
+    return runner
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Arrange that this process is killed when its parent goes, however that happens."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    else:
+        threading.Thread(target=_watch_parent, args=(parent_pid,), daemon=True).start()
+    if os.getppid() != parent_pid:  # it went before we could ask
+        os._exit(1)
+
+
+def _watch_parent(parent_pid: int) -> None:
+    while os.getppid() == parent_pid:
+        time.sleep(_LOOK_FOR_PARENT_SECONDS)
+    os._exit(1)
+
+
+def _reporter(pipe: BinaryIO) -> Report:
+    def report(fraction: float, step: str) -> None:
+        _send(pipe, {"progress": fraction, "step": step})
+
+    return report
+
+
+def _send(pipe: BinaryIO, message: dict[str, Any]) -> None:
+    line = json.dumps(message, ensure_ascii=False).encode() + b"\n"
+    # A parent that closed the pipe is about to kill this process: there is nobody to tell.
+    with contextlib.suppress(BrokenPipeError):
+        pipe.write(line)
+        pipe.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

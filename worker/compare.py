@@ -1,0 +1,97 @@
+"""Jobs of kind COMPARE: the request looked up by the worker, then two tables compared in the job's process."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from app.jobs.plan import resolve
+from app.jobs.store import OracleJobStorage
+from app.oracle.dictionary import Dictionary, RequestError
+from worker.child import JobFailed, Report, Task
+from worker.kinds import Kind, Refused
+from worker.outcome import Failed
+
+# What the interpreter and its libraries need of a process's memory before the engine holds a single row, MiB.
+_LIBRARIES_MB = 256
+
+
+class TablePlace(msgspec.Struct, frozen=True):
+    """A table as the dictionary spells it."""
+
+    owner: str
+    name: str
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """What the job's process gets: a request with every name looked up. Tolerances are decimals as text."""
+
+    source: TablePlace
+    target: TablePlace
+    key: list[str] | None
+    columns: list[str] | None
+    ignore: list[str]
+    tolerances: dict[str, str]
+    sample_limit: int
+    require_unique_key: bool
+
+
+async def prepare(storage: OracleJobStorage, dictionary: Dictionary, job_id: str) -> dict[str, Any]:
+    """Look the request up anew: tables may have changed since, and jobs also come by plain SQL.
+
+    Raises Refused and OracleError.
+    """
+    try:
+        request = await storage.request(job_id)
+        resolved = await resolve(dictionary, request)
+    except msgspec.ValidationError as error:
+        raise Refused(f"The request in REQUEST_CONFIG is not valid: {error}.") from error
+    except RequestError as error:
+        raise Refused(f"{error.field}: {error}") from error
+    comparison = Comparison(
+        source=TablePlace(resolved.source.owner, resolved.source.name),
+        target=TablePlace(resolved.target.owner, resolved.target.name),
+        key=None if request.key is None else list(resolved.key),
+        columns=None if request.columns is None else list(resolved.columns),
+        ignore=list(resolved.ignored),
+        tolerances={name: str(tolerance) for name, tolerance in resolved.tolerances.items()},
+        sample_limit=request.sample_limit,
+        require_unique_key=request.require_unique_key,
+    )
+    document: dict[str, Any] = msgspec.to_builtins(comparison)
+    return document
+
+
+def run(task: Task, report: Report) -> dict[str, Any]:
+    """In the job's process: compare and return the result document. Raises JobFailed and oracledb.Error."""
+    # Imported here: a worker that only supervises does not need the engines' libraries.
+    from worker.engines.arrow_duckdb import MIN_MEMORY_MB, ArrowDuckDBComparison
+    from worker.engines.errors import EngineError
+    from worker.engines.plan import ColumnRule, ComparisonPlan
+    from worker.engines.sources.oracle import OracleTableSource
+
+    comparison = msgspec.convert(task.request, Comparison)
+    plan = ComparisonPlan(
+        key=None if comparison.key is None else tuple(comparison.key),
+        columns=None if comparison.columns is None else tuple(comparison.columns),
+        ignore=tuple(comparison.ignore),
+        rules={name: ColumnRule(Decimal(tolerance)) for name, tolerance in comparison.tolerances.items()},
+        sample_limit=comparison.sample_limit,
+        require_unique_key=comparison.require_unique_key,
+    )
+    try:
+        source, target = (
+            OracleTableSource(task.connect, place.owner, place.name)
+            for place in (comparison.source, comparison.target)
+        )
+        memory_mb = max(MIN_MEMORY_MB, task.memory_limit_mb - _LIBRARIES_MB)
+        engine = ArrowDuckDBComparison(source, target, plan, task.work_dir, memory_mb)
+        document: dict[str, Any] = engine.run(report).to_document()
+    except EngineError as error:
+        raise JobFailed(Failed("engine", error.sentence, error.retryable)) from error
+    return document
+
+
+KINDS = {"COMPARE": Kind(runner="worker.compare:run", prepare=prepare)}

@@ -1,0 +1,32 @@
+"""What workers can do: for each kind of job, what is looked up before its process starts, and what runs there."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from app.jobs.store import OracleJobStorage
+from app.oracle.dictionary import Dictionary
+
+Prepare = Callable[[OracleJobStorage, Dictionary, str], Awaitable[dict[str, Any]]]
+
+
+class Refused(Exception):
+    """The job cannot be done, now or later: what it asks for is wrong. The text is a sentence."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of job.
+
+    runner: "module:function" of a worker.child.Runner, imported only in the job's process. prepare: reads the
+    job's request and gives the JSON-able form that the runner gets; raises Refused or OracleError.
+    """
+
+    runner: str
+    prepare: Prepare

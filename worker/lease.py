@@ -1,0 +1,107 @@
+"""A worker's signs of life, and the housekeeping for workers that show none.
+
+Any worker may take the jobs of lost workers away: JOB_QUEUE.REQUEUE_LOST passes over rows that another worker is
+just taking, so nobody need be elected and nobody's death stops it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+import structlog
+
+from app.jobs.store import OracleJobStorage
+from app.oracle.errors import OracleError
+from app.settings import Settings
+
+log = structlog.get_logger("worker")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a heartbeat tells about its worker at this moment."""
+
+    draining: bool
+    running: int
+    wakeup_mode: str
+
+
+@dataclass
+class Lease:
+    """Keeps one worker registered. `run` works until it is cancelled and never raises on database errors.
+
+    state: asked for at each heartbeat. lost: called when the database has declared this worker lost, so that its
+    jobs belong to others. found_work: called when lost jobs have gone back to the queue.
+    """
+
+    storage: OracleJobStorage
+    settings: Settings
+    worker_id: str
+    state: Callable[[], State]
+    lost: Callable[[], None]
+    found_work: Callable[[], None]
+    registered: asyncio.Event = field(default_factory=asyncio.Event)  # claims wait for it
+    _was_known: bool = False
+    _database_away: bool = False
+    _next_housekeeping: float = 0.0
+    _beat_now: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Heartbeat for ever; now and then look for lost workers."""
+        while True:
+            self._beat_now.clear()
+            try:
+                await self._beat()
+                if time.monotonic() >= self._next_housekeeping:
+                    await self._take_from_the_lost()
+                    # Not in step with other workers.
+                    pause = self.settings.lease_seconds / 2 * (0.5 + random.random() / 2)
+                    self._next_housekeeping = time.monotonic() + pause
+                if self._database_away:
+                    log.info("database is back")
+                    self._database_away = False
+            except OracleError as error:
+                if not self._database_away:
+                    log.error("database does not answer; trying on", error=str(error), code=error.code)
+                    self._database_away = True
+            try:
+                await asyncio.wait_for(self._beat_now.wait(), self.settings.heartbeat_seconds)
+            except TimeoutError:
+                continue
+
+    def beat_now(self) -> None:
+        """Tell the database at once: the state has changed, or it said that it does not know this worker."""
+        self._beat_now.set()
+
+    async def _beat(self) -> None:
+        state = self.state()
+        known = await self.storage.heartbeat(
+            self.worker_id,
+            hostname=socket.gethostname()[:255],
+            pid=os.getpid(),
+            status="DRAINING" if state.draining else "ACTIVE",
+            wakeup_mode=state.wakeup_mode,
+            slots=self.settings.worker_slots,
+            running=state.running,
+            lease_seconds=self.settings.lease_seconds,
+            version=version("concord")[:30],
+        )
+        if self._was_known and not known:
+            log.warning("this worker was declared lost; its jobs belong to others now")
+            self.lost()
+        self._was_known = True
+        self.registered.set()
+
+    async def _take_from_the_lost(self) -> None:
+        requeued, ended = await self.storage.requeue_lost()
+        if requeued or ended:
+            log.warning("took jobs from lost workers", requeued=requeued, ended=ended)
+        if requeued:
+            self.found_work()

@@ -1,0 +1,113 @@
+"""How a job's process ended, told apart: finished, stopped by us, or failed, with a sentence for people."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+OUT_OF_MEMORY_STATUS = 70
+"""Exit status of a child that ran out of memory and could not send last words."""
+
+
+class Stop(Enum):
+    """Why the worker killed a job's process."""
+
+    CANCEL = auto()
+    FENCE_LOST = auto()
+    DRAIN = auto()
+    TIME_LIMIT = auto()
+    MEMORY_LIMIT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The job has a result document."""
+
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The job was stopped without a result, and that is no error: CANCEL, FENCE_LOST or DRAIN."""
+
+    why: Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The attempt ended with an error. `code` is one of those of ERROR_DETAILS."""
+
+    code: str
+    sentence: str
+    retryable: bool
+
+
+Outcome = Finished | Stopped | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one job's process may use."""
+
+    memory_mb: int
+    seconds: float
+
+
+def judge(
+    exit_status: int, stop: Stop | None, last_words: Finished | Failed | None, limits: Limits
+) -> Outcome:
+    """What became of a job's process.
+
+    exit_status: as of subprocess, negative for a signal. stop: why the worker killed it, if it did.
+    last_words: what it sent at its end, if it came to that; a result that arrived whole counts even when the
+    process was killed afterwards, except by a lost fence.
+    """
+    if stop is Stop.FENCE_LOST:
+        return Stopped(stop)
+    if isinstance(last_words, Finished):
+        return last_words
+    if stop in (Stop.CANCEL, Stop.DRAIN):
+        return Stopped(stop)
+    if stop is Stop.TIME_LIMIT:
+        return Failed(
+            "timed_out",
+            f"The job ran longer than its limit of {limits.seconds:g} seconds and was stopped.",
+            retryable=False,
+        )
+    if stop is Stop.MEMORY_LIMIT:
+        return _out_of_memory(limits)
+    if last_words is not None:
+        return last_words
+    if exit_status == OUT_OF_MEMORY_STATUS:
+        return _out_of_memory(limits)
+    if exit_status == -signal.SIGKILL:
+        return Failed(
+            "crashed",
+            "The job's process was killed from outside (SIGKILL); Linux does that to the largest process when "
+            "the machine has no memory left.",
+            retryable=True,
+        )
+    if exit_status < 0:
+        return Failed("crashed", f"The job's process crashed ({_signal_name(-exit_status)}).", retryable=True)
+    return Failed(
+        "crashed",
+        f"The job's process ended with exit status {exit_status} and left no result.",
+        retryable=True,
+    )
+
+
+def _out_of_memory(limits: Limits) -> Failed:
+    return Failed(
+        "out_of_memory",
+        f"The job needed more than its memory limit of {limits.memory_mb} MiB and was stopped.",
+        retryable=False,
+    )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
