@@ -1,0 +1,1 @@
+"""Where rows come from. `base` says what an engine may expect of every source."""

@@ -1,0 +1,143 @@
+"""What is found out about one column: cells different, classes of change, patterns with examples."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from worker.engines.classes import Details, classify
+from worker.engines.display import texts
+from worker.engines.layout import ComparedColumn
+from worker.engines.patterns import describe
+
+EXAMPLES = 3
+"""Examples of each class of change."""
+MAX_TRANSITIONS = 50_000
+"""Distinct (from, to) pairs of a column that are counted; beyond this none are reported."""
+
+Rows = npt.NDArray[np.int64]
+KeyOf = Callable[[Rows], list[dict[str, str | None]]]
+
+
+class Tally:
+    """Counts over the differing cells of one column. They add up over parts of a table."""
+
+    def __init__(self, column: ComparedColumn) -> None:
+        self.column = column
+        self.different = 0
+        self.null_against_value = 0
+        self._labels: Counter[str] = Counter()
+        self._details = Details()
+        self._transitions: Counter[tuple[str | None, str | None]] | None = Counter()
+        self._examples: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+
+    def add(self, a: pa.Array, b: pa.Array, priority: npt.NDArray[np.uint64], key_of: KeyOf) -> None:
+        """Count differing cells: a[i] against b[i], in storage form.
+
+        `priority[i]` decides which cells become examples (lowest first; a function of the row's key, so
+        that the choice does not hang on the order of rows). `key_of` gives the keys of positions.
+        """
+        if len(a) == 0:
+            return
+        self.different += len(a)
+        labels = classify(a, b, self.column.type, self._details)
+        names, codes = np.unique(labels, return_inverse=True)
+        for code, name in enumerate(names):
+            members = np.flatnonzero(codes == code)
+            self._labels[name] += members.size
+            best = members[np.argsort(priority[members], kind="stable")[:EXAMPLES]]
+            self._keep_examples(name, best, a, b, priority, key_of)
+        self.null_against_value = self._labels["null_to_value"] + self._labels["value_to_null"]
+        self._count_transitions(a, b)
+
+    def classes(self) -> dict[str, int]:
+        """Cells per class, largest first; they add up to `different`."""
+        counts: Counter[str] = Counter()
+        for label, count in self._decided().items():
+            counts[label.partition(":")[0]] += count
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+    def to_document(self) -> dict[str, Any]:
+        """The column's entry in the result document."""
+        labels, examples = self._decided(), self._decided_examples()
+        return {
+            "name": self.column.name,
+            "different": self.different,
+            "null_against_value": self.null_against_value,
+            "classes": self.classes(),
+            "patterns": describe(labels, self.different, self._details, self._transitions, examples),
+        }
+
+    def _decided(self) -> Counter[str]:
+        """Cells per label, where the column as a whole decides between rounded and truncated."""
+        counts = Counter(self._labels)
+        for side in ("a", "b"):
+            counts[self._decision(side)] += counts.pop(f"rounded|truncated:{side}", 0)
+        return +counts
+
+    def _decided_examples(self) -> dict[str, list[dict[str, Any]]]:
+        ranked = {label: list(kept) for label, kept in self._examples.items()}
+        for side in ("a", "b"):
+            either = ranked.pop(f"rounded|truncated:{side}", [])
+            label = self._decision(side)
+            ranked[label] = sorted([*ranked.get(label, []), *either], key=itemgetter(0))[:EXAMPLES]
+        return {label: [example for _, example in kept] for label, kept in ranked.items()}
+
+    def _decision(self, side: str) -> str:
+        cut = self._labels[f"truncated:{side}"] > self._labels[f"rounded:{side}"]
+        return f"truncated:{side}" if cut else f"rounded:{side}"
+
+    def _keep_examples(
+        self,
+        label: str,
+        members: Rows,
+        a: pa.Array,
+        b: pa.Array,
+        priority: npt.NDArray[np.uint64],
+        key_of: KeyOf,
+    ) -> None:
+        rows = pa.array(members)
+        cells = zip(
+            priority[members].tolist(),
+            key_of(members),
+            texts(a.take(rows), self.column.type),
+            texts(b.take(rows), self.column.type),
+            strict=True,
+        )
+        kept = self._examples.setdefault(label, [])
+        kept.extend((rank, {"key": key, "a": one, "b": other}) for rank, key, one, other in cells)
+        kept.sort(key=itemgetter(0))
+        del kept[EXAMPLES:]
+
+    def _count_transitions(self, a: pa.Array, b: pa.Array) -> None:
+        if self._transitions is None:
+            return
+        grouped = pa.table([a, b], ["a", "b"]).group_by(["a", "b"]).aggregate([([], "count_all")])
+        if grouped.num_rows > MAX_TRANSITIONS:
+            self._transitions = None
+            return
+        counted = zip(
+            _texts(grouped.column("a"), self.column),
+            _texts(grouped.column("b"), self.column),
+            grouped.column("count_all").to_pylist(),
+            strict=True,
+        )
+        for one, other, count in counted:
+            self._transitions[one, other] += count
+        if len(self._transitions) > MAX_TRANSITIONS:
+            self._transitions = None
+
+
+def _texts(values: pa.ChunkedArray, column: ComparedColumn) -> list[str | None]:
+    return texts(values.combine_chunks(), column.type)
+
+
+def worst_first(tallies: Iterable[Tally]) -> Sequence[Tally]:
+    """Columns with the most differing cells first; equal ones stay in the table's order."""
+    return sorted(tallies, key=lambda tally: -tally.different)
