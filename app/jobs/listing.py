@@ -9,16 +9,18 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from app.jobs.models import ComparisonJob, JobStatus
+from app.oracle.pool import to_database
 
 DEFAULT_SORT = "-created_at"
 MAX_PAGE = 500
+_LARGEST = Decimal(10) ** 15
 
 
 class CursorError(ValueError):
@@ -118,12 +120,12 @@ class Listing:
             ("kind = :kind", "kind", filters.kind),
             ("upper(table_name) = upper(:table_name)", "table_name", filters.table_name),
             ("submitted_by = :submitted_by", "submitted_by", filters.submitted_by),
-            ("created_at >= :created_from", "created_from", _utc(filters.created_from)),
-            ("created_at < :created_to", "created_to", _utc(filters.created_to)),
+            ("created_at >= :created_from", "created_from", filters.created_from),
+            ("created_at < :created_to", "created_to", filters.created_to),
         ):
             if value is not None:
                 conditions.append(condition)
-                self.binds[name] = value
+                self.binds[name] = to_database(value) if isinstance(value, datetime) else value
         if filters.cursor is not None:
             conditions.append(self._after(filters.cursor))
         return conditions
@@ -152,14 +154,10 @@ def _unpack(cursor: str) -> _Place:
 
 def _parse(text: str, kind: type) -> Any:
     if kind is datetime:
-        return _utc(datetime.fromisoformat(text))
+        return to_database(datetime.fromisoformat(text))
     if kind is Decimal:
         number = Decimal(text)
-        if not number.is_finite():
+        if not number.is_finite() or abs(number) > _LARGEST:
             raise ValueError(text)
         return number
     return text
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None)

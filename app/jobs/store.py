@@ -29,7 +29,7 @@ from app.jobs.models import (
     JobStatus,
 )
 from app.oracle.errors import ConflictError, DatabaseUnavailableError, NotFoundError
-from app.oracle.pool import NUMBER_OUT, TEXT_OUT, OraclePool, Out
+from app.oracle.pool import NUMBER_OUT, TEXT_OUT, OraclePool, Out, to_database
 
 _JOB_COLUMNS = """
        job_id, kind, table_name, status, progress_percentage, current_step, queue_name, priority, attempt,
@@ -71,7 +71,7 @@ class OracleJobStorage:
             "submitted_by": submitted_by,
             "queue_name": request.queue,
             "priority": request.priority,
-            "due_at": _to_database(due_at),
+            "due_at": None if due_at is None else to_database(due_at),
             "max_attempts": request.max_attempts,
             "unique_key": unique_key,
             "new_id": new_id,
@@ -211,7 +211,9 @@ class OracleJobStorage:
             "run_token": run_token,
             "percentage": None if percentage is None else round(min(max(percentage, 0.0), 100.0), 2),
             "step": step[:200] if step else None,
-            "estimated_completion": _to_database(estimated_completion),
+            "estimated_completion": None
+            if estimated_completion is None
+            else to_database(estimated_completion),
             "verdict": TEXT_OUT,
         }
         sql = """
@@ -417,7 +419,7 @@ class OracleJobStorage:
               from comparison_jobs
              where updated_at >= :since
              order by updated_at, job_id"""
-        rows = await self._pool.rows("watch", sql, {"since": _to_database(since)})
+        rows = await self._pool.rows("watch", sql, {"since": to_database(since)})
         return [_progress(row) for row in rows]
 
     async def progress_of(self, job_id: str) -> JobProgress | None:
@@ -471,11 +473,6 @@ class OracleJobStorage:
 def no_such_job(job_id: str) -> NotFoundError:
     """The error for an id that no job has."""
     return NotFoundError(f"There is no job {job_id}.", code="no-job")
-
-
-def _to_database(moment: datetime | None) -> datetime | None:
-    """An aware time as the naive UTC that the columns hold."""
-    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _time(value: datetime | None) -> datetime | None:

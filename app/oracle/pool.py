@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import oracledb
@@ -49,6 +49,16 @@ def declare_timestamps(cursor: oracledb.AsyncCursor, binds: Mapping[str, Any]) -
     sizes = {name: oracledb.DB_TYPE_TIMESTAMP for name, value in binds.items() if isinstance(value, datetime)}
     if sizes:
         cursor.setinputsizes(**sizes)
+
+
+def to_database(moment: datetime) -> datetime:
+    """A time as the naive UTC that TIMESTAMP columns hold; one without a zone is UTC already."""
+    if moment.tzinfo is None:
+        return moment
+    try:
+        return moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:  # within a day of the ends of the calendar
+        return moment.replace(tzinfo=None)
 
 
 class OraclePool:
