@@ -10,9 +10,9 @@ import msgspec
 from app.jobs.plan import resolve
 from app.jobs.store import OracleJobStorage
 from app.oracle.dictionary import Dictionary, RequestError
-from worker.child import JobFailed, Report, Task
 from worker.kinds import Kind, Refused
 from worker.outcome import Failed
+from worker.task import JobFailed, Report, Task
 
 # What the interpreter and its libraries need of a process's memory before the engine holds a single row, MiB.
 _LIBRARIES_MB = 256

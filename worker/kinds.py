@@ -24,7 +24,7 @@ class Refused(Exception):
 class Kind:
     """One kind of job.
 
-    runner: "module:function" of a worker.child.Runner, imported only in the job's process. prepare: reads the
+    runner: "module:function" of a worker.task.Runner, imported only in the job's process. prepare: reads the
     job's request and gives the JSON-able form that the runner gets; raises Refused or OracleError.
     """
 

@@ -1,0 +1,63 @@
+"""Runners for tests: they end, hang, crash, swallow memory and write to files, as the request says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from app.jobs.store import OracleJobStorage
+from app.oracle.dictionary import Dictionary
+from worker.kinds import Kind
+from worker.outcome import Failed
+from worker.task import JobFailed, Report, Task
+
+SUMMARY = {"rows_a": 1, "rows_b": 1, "match_percentage": 100.0}
+
+
+def run(task: Task, report: Report) -> dict[str, Any]:
+    """Do what request["do"] says; "mark" appends this process's number to a file first."""
+    request = task.request
+    if "mark" in request:
+        # One write of a short line with O_APPEND: whole, also beside other processes.
+        with Path(request["mark"]).open("a") as marks:
+            marks.write(f"{os.getpid()} {task.run_token}\n")
+    report(0.5, f"doing {request['do']}")
+    match request["do"]:
+        case "finish":
+            return {"summary": SUMMARY, "columns": [], "text": "x" * request.get("size", 0)}
+        case "sleep":
+            time.sleep(request["seconds"])
+            return {"summary": SUMMARY, "columns": []}
+        case "finish after":
+            while not Path(request["file"]).exists():
+                time.sleep(0.02)
+            return {"summary": SUMMARY, "columns": []}
+        case "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "exit":
+            os._exit(3)
+        case "refuse":
+            raise JobFailed(Failed("engine", "There is no key.", retryable=request.get("retryable", False)))
+        case "break":
+            raise ZeroDivisionError("a defect")
+        case "swallow":
+            hoard = []
+            while True:
+                hoard.append(bytearray(os.urandom(1 << 20) * 8))
+                time.sleep(0.005)
+        case "memory error":
+            raise MemoryError
+    raise AssertionError("not reached")
+
+
+async def prepare(storage: OracleJobStorage, _: Dictionary, job_id: str) -> dict[str, Any]:
+    """The request as it stands in the row."""
+    job = await storage.get(job_id)
+    assert job.request is not None
+    return job.request
+
+
+KINDS = {"TEST": Kind(runner="tests.queue.runners:run", prepare=prepare)}

@@ -1,0 +1,60 @@
+"""What the code of one kind of job gets and gives, inside the job's process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import oracledb
+
+from worker.outcome import Failed
+
+Report = Callable[[float, str], None]
+"""Takes the fraction done, 0 to 1, and the current step in words."""
+
+_CONNECT_SECONDS = 10
+
+
+class JobFailed(Exception):
+    """Raised by a runner to end the attempt with this failure."""
+
+    def __init__(self, failure: Failed) -> None:
+        super().__init__(failure.sentence)
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the runner of a job gets."""
+
+    job_id: str
+    run_token: int
+    kind: str
+    request: dict[str, Any]  # as the worker prepared it for this kind
+    work_dir: Path  # exists, empty, removed afterwards
+    memory_limit_mb: int  # of the whole process
+    dsn: str
+    user: str
+    password: str
+
+    def connect(self) -> oracledb.Connection:
+        """A connection that says which job it works for. Raises oracledb.Error."""
+        connection = oracledb.connect(
+            user=self.user,
+            password=self.password,
+            dsn=self.dsn,
+            tcp_connect_timeout=_CONNECT_SECONDS,
+            expire_time=1,
+        )
+        connection.module = "concord-worker"
+        connection.action = self.kind
+        connection.client_identifier = f"{self.job_id}:{self.run_token}"
+        return connection
+
+
+class Runner(Protocol):
+    """Does the work of one kind of job and returns its result document."""
+
+    def __call__(self, task: Task, report: Report) -> dict[str, Any]: ...
