@@ -67,6 +67,7 @@ class FakeSession:
     tags: dict[str, str] = field(default_factory=dict)
     cursors: dict[int, FakeCursor] = field(default_factory=dict)
     time_zone_minutes: int = 0
+    current_schema: str = "SCOTT"
     log: list[str] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
     closed: bool = False
@@ -101,6 +102,7 @@ class FakeSession:
         if statement.text.startswith("alter session"):
             if "FORBIDDEN" in statement.text:
                 raise OracleError(1435, "user does not exist")
+            self.current_schema = statement.text.split('"')[1]
             return Outcome(Kind.DDL)
         call = Call(list(binds), [list(row) for row in rows], commit, batch_errors, self)
         self.backend.calls.append(call)
@@ -155,9 +157,7 @@ class FakeNotifications:
     ) -> int:
         number = next(self._numbers)
         self.subscribed[number] = callback
-        self.arguments.append(
-            {"tables": tables, "operations": operations, "rowids": rowids, "owner": owner}
-        )
+        self.arguments.append({"tables": tables, "operations": operations, "rowids": rowids, "owner": owner})
         return number
 
     def unsubscribe(self, subscription: int) -> None:

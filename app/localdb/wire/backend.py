@@ -73,7 +73,10 @@ class Notifications(Protocol):
 
 
 class BackendSession(Session, Protocol):
-    """The session as the wire sees it: the contract, and four facts more."""
+    """The session as the wire sees it: the contract, and some facts more."""
+
+    @property
+    def current_schema(self) -> str: ...
 
     @property
     def cursors(self) -> Mapping[int, Cursor]:

@@ -22,7 +22,7 @@ from app.localdb.wire.lobs import Lobs
 from app.localdb.wire.notify import Subscriptions
 from app.localdb.wire.packets import HEADER, marker_of
 from app.localdb.wire.password import read_password_change
-from app.localdb.wire.response import error_block, status
+from app.localdb.wire.response import error_block, schema_changed, status
 from app.localdb.wire.throttle import Throttle
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ class Connection:
         self._guard = threading.Lock()
         self._aborting: bool | None = None  # in a pipeline: whether an error ended it
         self._abort_on_error = False
+        self._schema = ""  # the current schema, as the client knows it
         self._deferred: OracleError | None = None  # of a piggyback, told by the call it rides on
         self._closing = False
 
@@ -159,6 +160,7 @@ class Connection:
             lambda number, cursor: subscriptions.register(number, session, cursor),
         )
         direct = DirectPath(channel, session)
+        self._schema = session.current_schema
 
         def simple(action: Callable[[], None]) -> Callable[[], Run]:
             def run() -> bytes:
@@ -257,6 +259,9 @@ class Connection:
             with self._guard:
                 self._busy = False
         if body is not None:
+            if session.current_schema != self._schema:
+                self._schema = session.current_schema
+                body = schema_changed(self._schema) + body
             self._channel.respond(body, token)
         return not self._closing
 

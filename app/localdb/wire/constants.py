@@ -50,6 +50,7 @@ class Message:
     LOB_DATA: Final = 14
     DESCRIBE: Final = 16
     PIGGYBACK: Final = 17
+    SERVER_PIGGYBACK: Final = 23
     ONE_WAY: Final = 26
     IMPLICIT_RESULT: Final = 27
     END_OF_RESPONSE: Final = 29

@@ -15,9 +15,8 @@ from app.localdb.wire.errors import Disconnected, ProtocolError
 HEADER = 8
 DATA_HEADER = 10
 RECEIVE = 262_144  # bytes asked of the socket at once
-DEFAULT_SDU = 65_536
-MIN_SDU = 512
-MAX_SDU = 2_097_152
+DEFAULT_SDU = 65_536  # what ACCEPT tells the client; it may not send larger packets
+FROM_CLIENT = frozenset({Packet.CONNECT, Packet.DATA, Packet.MARKER})
 
 
 class Incoming(NamedTuple):
@@ -41,8 +40,9 @@ class Packets:
         while len(received) < HEADER:
             received += self._receive()
         length = int.from_bytes(received[:4] if self.large else received[:2], "big")
-        if length < HEADER or length > max(self.sdu, DEFAULT_SDU):
-            raise ProtocolError(f"a packet of {length} bytes (the limit is {max(self.sdu, DEFAULT_SDU)})")
+        kind = received[4]
+        if kind not in FROM_CLIENT or not HEADER <= length <= DEFAULT_SDU:
+            raise ProtocolError(f"packet of type {kind} and {length} bytes")
         if len(received) < length:
             parts = [received]
             missing = length - len(received)
@@ -51,7 +51,6 @@ class Packets:
                 parts.append(part)
                 missing -= len(part)
             received = b"".join(parts)
-        kind = received[4]
         if len(received) == length:
             self._received = b""
         else:

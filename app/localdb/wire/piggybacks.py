@@ -33,9 +33,7 @@ def apply(
         _end_to_end(reader, session)
     elif function == Function.SET_SCHEMA:
         reader.u8()
-        name = reader.text2()
-        quoted = name if name.startswith('"') else '"' + name.upper().replace('"', '""') + '"'
-        session.execute(session.prepare(f"alter session set current_schema = {quoted}"))
+        _set_schema(reader.text2(), session)
     elif function == Function.LOB:
         perform(lobs, read_request(reader))
     elif function == Function.PIPELINE_BEGIN:
@@ -48,6 +46,14 @@ def apply(
         _application_context(reader)
     else:
         raise ProtocolError(f"piggyback {function}")
+
+
+def _set_schema(name: str, session: BackendSession) -> None:
+    """The driver repeats this with every call once it has been set."""
+    plain = name.strip('"') if name.startswith('"') else name.upper()
+    if plain != session.current_schema:
+        quoted = plain.replace('"', '""')
+        session.execute(session.prepare(f'alter session set current_schema = "{quoted}"'))
 
 
 def _end_to_end(reader: Reader, session: BackendSession) -> None:

@@ -16,6 +16,9 @@ from app.localdb.wire.constants import (
 from app.localdb.wire.rowids import NO_ROWID, encode_rowid
 from app.localdb.wire.writer import data, sb, ub
 
+SYNC = 5  # operation of a server-side piggyback
+KEYWORD_CURRENT_SCHEMA = 168
+
 
 def call_status(in_transaction: bool) -> bytes:
     return ub(CALL_STATUS_IN_TRANSACTION) if in_transaction else b"\0"
@@ -92,3 +95,10 @@ def parameters(row_counts: Sequence[int] | None = None, query_id: int | None = N
         parts.append(ub(len(row_counts)))
         parts += [ub(count) for count in row_counts]
     return b"".join(parts)
+
+
+def schema_changed(name: str) -> bytes:
+    """Tells the client its session's new current schema, ahead of the rest of a response."""
+    encoded = name.encode()
+    head = bytes((Message.SERVER_PIGGYBACK, SYNC, 0, 0)) + ub(1) + b"\0"
+    return head + ub(len(encoded)) + data(encoded) + b"\0" + ub(KEYWORD_CURRENT_SCHEMA) + b"\0"
