@@ -156,8 +156,12 @@ class Session(Protocol):
     user: str
     sid: int
     serial: int
-    in_transaction: bool  # uncommitted changes or row locks: the call status bit
     tags: dict[str, str]  # module, action, client_identifier, client_info: shown in V$SESSION
+
+    @property
+    def in_transaction(self) -> bool:
+        """Uncommitted changes or row locks: the call status bit."""
+        ...
 
     def prepare(self, text: str) -> StatementInfo:
         """Parse; raises OracleError with ORA- code and offset."""

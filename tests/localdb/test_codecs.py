@@ -114,6 +114,9 @@ def test_there_is_one_nan_and_it_is_the_greatest() -> None:
 naive = st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31))  # noqa: DTZ001
 
 
+zonable = st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1))  # noqa: DTZ001
+
+
 @given(naive)
 def test_timestamps_survive_as_text_and_as_objects(value: datetime) -> None:
     text = value.isoformat(" ").rjust(19, "0").encode()
@@ -128,9 +131,7 @@ def test_zoned_text_is_utc(value: datetime) -> None:
     assert times.decode_date(times.encode_zoned_text(text)) == value.replace(tzinfo=UTC)
 
 
-@given(
-    st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1)), st.integers(-12 * 60, 14 * 60)
-)
+@given(zonable, st.integers(-12 * 60, 14 * 60))
 def test_zoned_objects_keep_their_moment(value: datetime, minutes: int) -> None:
     zoned = value.replace(tzinfo=timezone(timedelta(minutes=minutes)))
     wire = times.encode_zoned(zoned)

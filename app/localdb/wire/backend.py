@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from app.localdb.contract import Cursor, Session, StatementInfo
+from app.localdb.contract import Bind, Column, Cursor, Outcome, Session
 from app.localdb.wire.auth import Verifier
 
 
@@ -88,7 +88,23 @@ class BackendSession(Session, Protocol):
         """Offset of the session time zone from UTC: TIMESTAMP WITH LOCAL TIME ZONE is shown in it."""
         ...
 
-    def tables_of(self, statement: StatementInfo) -> Sequence[str]:
+    # A statement goes back to the session that made it: its type is the session's own affair.
+
+    def prepare(self, text: str) -> Any: ...
+
+    def describe(self, statement: Any) -> list[Column]: ...
+
+    def execute(
+        self,
+        statement: Any,
+        binds: Sequence[Bind] = (),
+        rows: Sequence[Sequence[Any]] = ((),),
+        *,
+        batch_errors: bool = False,
+        commit: bool = False,
+    ) -> Outcome: ...
+
+    def tables_of(self, statement: Any) -> Sequence[str]:
         """The tables ("SCHEMA.NAME") that a query reads: what a registered query watches."""
         ...
 
