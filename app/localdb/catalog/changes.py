@@ -1,0 +1,86 @@
+"""Entering what a DDL statement did (sql.compiled.TableChange) into the catalogue's own tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from app.localdb.catalog.administration import PURGE_COLUMNS, PURGE_TEXTS, literal, note_object, quoted
+from app.localdb.sql.compiled import ColumnChange, TableChange
+
+
+def statements_for(change: TableChange) -> Iterator[str]:
+    """The PostgreSQL statements, to run as superuser after the DDL itself, in the same transaction."""
+    owner, name, kind = change.schema, change.name, change.kind
+    if kind == "CONSTRAINT":
+        return
+    where = f"owner = {literal(owner)} and name = {literal(name)} and kind = {literal(kind)}"
+    if change.action == "DROP":
+        yield f"delete from concord_catalog.objects where {where}"
+        if kind != "INDEX":
+            yield (
+                f"delete from concord_catalog.object_grants where owner = {literal(owner)} and name = {literal(name)}"
+            )
+        if kind == "TABLE":  # its indexes and what identity columns made went with it
+            yield (
+                "delete from concord_catalog.objects o where o.relid is not null and not exists"
+                " (select from pg_catalog.pg_class c where c.oid = o.relid)"
+            )
+        yield PURGE_COLUMNS
+        yield PURGE_TEXTS
+        return
+    if change.action == "RENAME" and change.new_name is not None:
+        yield f"update concord_catalog.objects set name = {literal(change.new_name)}, changed = localtimestamp(0) where {where}"
+        yield (
+            f"update concord_catalog.object_grants set name = {literal(change.new_name)}"
+            f" where owner = {literal(owner)} and name = {literal(name)}"
+        )
+        return
+    if change.action == "TRUNCATE":
+        return
+    yield note_object(owner, name, kind, relation=True)
+    relation = f"{literal(f'{quoted(owner)}.{quoted(name)}')}::pg_catalog.regclass"
+    if change.text is not None:
+        yield (
+            f"insert into concord_catalog.texts (relid, part, text) values ({relation}, '', {literal(change.text)})"
+            " on conflict (relid, part) do update set text = excluded.text"
+        )
+    if change.dropped_columns:
+        yield PURGE_COLUMNS
+    for column in change.columns:
+        yield _column(relation, column)
+
+
+def _column(relation: str, column: ColumnChange) -> str:
+    """Insert or update one column's declaration. Unchanged parts (type None, default untouched) stay."""
+    attribute = (
+        f"(select a.attnum from pg_catalog.pg_attribute a where a.attrelid = {relation}"
+        f" and a.attname = {literal(column.name)} and not a.attisdropped)"
+    )
+    facts: dict[str, object] = {}
+    if column.type is not None:
+        facts |= {
+            "ora_type": int(column.type),
+            "type_text": column.type_text,
+            "length": column.length,
+            "char_used": column.char_used[:1],
+            "number_precision": column.precision,
+            "number_scale": column.scale,
+        }
+    if column.default_changed:
+        facts |= {
+            "default_text": column.default,
+            "default_on_null": column.default_on_null,
+            "identity": column.identity,
+            "virtual": column.virtual,
+        }
+    facts |= {"hidden": column.hidden}
+    if column.is_json:
+        facts |= {"is_json": True}
+    assignments = ", ".join(f"{name} = {literal(value)}" for name, value in facts.items())
+    if column.type is None:
+        return f"update concord_catalog.columns set {assignments} where relid = {relation} and attnum = {attribute}"
+    return (
+        f"insert into concord_catalog.columns (relid, attnum, {', '.join(facts)})"
+        f" values ({relation}, {attribute}, {', '.join(map(literal, facts.values()))})"
+        f" on conflict (relid, attnum) do update set {assignments}"
+    )

@@ -1,0 +1,561 @@
+"""One session's PostgreSQL connection: transactions, savepoints, settings, prepared statements, open results.
+
+Oracle's rules are kept here. A failed statement undoes itself and nothing else. A query alone leaves no
+transaction behind. Open results survive commit and rollback. Settings (and the role) hold whatever is rolled
+back. Nothing costs a round trip of its own when it can ride with the next statement.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.localdb.errors import from_postgres, lost, oracle_error
+from app.localdb.pg import Connection, Field, PgError, PgGone, Result, Row
+from app.localdb.spool import Spool
+
+_STATEMENTS = 200  # prepared statements kept in PostgreSQL for one session
+_READ_AHEAD = 500  # rows asked for at least, unless fetching locks them
+
+Values = Sequence[bytes | None]
+
+
+@dataclass(slots=True)
+class Mark:
+    """A point to which a PL/SQL block can be undone."""
+
+    transaction: int  # which transaction it was taken in
+    savepoint: str | None  # None: at its very beginning
+    dirty: bool
+
+
+@dataclass(slots=True)
+class Prepared:
+    name: str
+    fields: list[Field] = field(default_factory=list)
+    described: bool = False
+
+
+class Portal:
+    """An open result: rows already read, then a portal in PostgreSQL, or a spool once it had to be emptied."""
+
+    def __init__(self, link: Link, name: str, *, locking: bool) -> None:
+        self._link = link
+        self.name = name
+        self.locking = locking  # SKIP LOCKED: each fetched row is locked, so never read ahead
+        self.rows: list[Row] = []
+        self.spool: Spool | None = None
+        self.open = True  # PostgreSQL may have more
+        self.invalid = False  # a commit or an error ended it: ORA-01002
+
+    def fetch(self, count: int) -> list[Row]:
+        """Up to `count` further rows; fewer means the end. Raises OracleError."""
+        if self.invalid:
+            raise oracle_error(1002)
+        found = self.rows[:count]
+        del self.rows[:count]
+        while len(found) < count and self.spool is not None:
+            batch = self.spool.read()
+            if batch is None:
+                self.spool.close()
+                self.spool = None
+                break
+            missing = count - len(found)
+            found += batch[:missing]
+            self.rows = batch[missing:]
+        if len(found) < count and self.open:
+            missing = count - len(found)
+            batch = self._link.fetch(self, missing if self.locking else max(missing, _READ_AHEAD))
+            found += batch[:missing]
+            self.rows = batch[missing:]
+        return found
+
+    def close(self) -> None:
+        self._link.close_portal(self)
+        self.rows = []
+        self.discard()
+
+    def discard(self) -> None:
+        """Give back the spool."""
+        if self.spool is not None:
+            self.spool.close()
+            self.spool = None
+
+
+class Link:
+    """Used by one thread, except `cancel` and `publish`."""
+
+    def __init__(self, connect: Callable[[], Connection], settings: Mapping[str, str]) -> None:
+        try:
+            self.connection = connect()
+        except PgGone as error:
+            raise lost(error) from error
+        self.dirty = False  # uncommitted changes or row locks
+        self._explicit = False  # BEGIN was sent
+        self._pinned = False  # a user's savepoint or transaction mode keeps the transaction open
+        self._transaction = 0  # counts transactions that ended
+        self._portals: list[Portal] = []
+        self._prepared: OrderedDict[tuple[str, tuple[int, ...]], Prepared] = OrderedDict()
+        self._names = 0
+        self._marks: list[Mark] = []
+        self._deferred: list[str] = []  # SAVEPOINTs of marks that no statement has needed yet
+        self._wanted = dict(settings)
+        self._applied: dict[str, str] = {}
+        self._committed: dict[str, str] = {}
+        self._running = threading.Lock()  # held while PostgreSQL works for us
+        self._cancel_lock = threading.Lock()
+        self.cancelled = False  # a cancel that has not been reported yet
+        self.active = False  # a statement of the client is being executed
+
+    # -- settings ------------------------------------------------------------------------------
+
+    def set(self, name: str, value: str) -> None:
+        """A setting of the PostgreSQL session (role, oracle.*), in force with the next statement."""
+        self._wanted[name] = value
+
+    def setting(self, name: str) -> str:
+        return self._wanted.get(name, "")
+
+    # -- statements ----------------------------------------------------------------------------
+
+    def execute(
+        self,
+        sql: str,
+        types: tuple[int, ...],
+        rows: Sequence[Values],
+        *,
+        updating: bool = False,
+        lock_wait_ms: int | None = None,
+    ) -> list[Result]:
+        """Run a changing statement once per element of `rows`, all or nothing.
+
+        Raises PgError with `.step`, the failing execution; the transaction is then as before.
+        """
+        protected = self._begin(explicit=True, lock_wait_ms=lock_wait_ms)
+        prepared = self._prepare(sql, types)
+        for values in rows:
+            self.connection.bind("", prepared.name, values)
+            self.connection.execute("")
+        if lock_wait_ms is not None:
+            self.connection.command("set local lock_timeout = 0")
+        if protected:
+            self.connection.command("release s")
+        try:
+            results = self._exchange()
+        except PgError as error:
+            if self._stale(error, sql, types):
+                self._undo(protected)
+                return self.execute(sql, types, rows, updating=updating, lock_wait_ms=lock_wait_ms)
+            self._undo(protected)
+            raise
+        self.dirty = self.dirty or any(_changed(result) for result in results)
+        self._settle()
+        return results
+
+    def query(
+        self,
+        sql: str,
+        types: tuple[int, ...],
+        values: Values,
+        *,
+        limit: int = _READ_AHEAD,
+        locking: bool = False,
+        lock_wait_ms: int | None = None,
+    ) -> Portal:
+        """Open a query and read up to `limit` rows of it (0 = all, -1 = none yet). Raises PgError."""
+        pinned = locking or self._explicit or self._pinned or bool(self._deferred) or lock_wait_ms is not None
+        protected = self._begin(explicit=pinned or bool(self._portals), lock_wait_ms=lock_wait_ms)
+        prepared = self._prepare(sql, types)
+        self._names += 1
+        portal = Portal(self, f"c{self._names}", locking=locking)
+        self.connection.bind(portal.name, prepared.name, values)
+        if limit >= 0:
+            self.connection.execute(portal.name, limit)
+        if lock_wait_ms is not None:
+            self.connection.command("set local lock_timeout = 0")
+        if protected:
+            self.connection.command("release s")
+        try:
+            results = self._exchange(sync=self._explicit)
+        except PgError as error:
+            self._undo(protected)
+            if self._stale(error, sql, types):
+                return self.query(sql, types, values, limit=limit, locking=locking, lock_wait_ms=lock_wait_ms)
+            raise
+        for result in results:
+            portal.rows = result.rows
+            portal.open = result.suspended
+        if portal.open:
+            self._portals.append(portal)
+        if locking and portal.rows:
+            self.dirty = True
+        self._settle()
+        return portal
+
+    def fetch(self, portal: Portal, count: int) -> list[Row]:
+        """Up to `count` rows more out of an open portal. Raises OracleError."""
+        try:
+            result = self._read_on(portal, count)
+        except PgError as error:
+            self._end(portal)
+            raise from_postgres(error) from error
+        if not result.suspended:
+            self._end(portal)
+        if portal.locking and result.rows:
+            self.dirty = True
+        self._settle()
+        return result.rows
+
+    def close_portal(self, portal: Portal) -> None:
+        """Nothing more will be fetched. Rides with the next statement, unless it was the last thing open."""
+        if not portal.open:
+            return
+        self._end(portal)
+        if portal.name:
+            self.connection.close_portal(portal.name)
+        self._settle()
+
+    def describe(self, sql: str, types: tuple[int, ...] = ()) -> list[Field]:
+        """The result columns as PostgreSQL sees them. Raises PgError."""
+        protected = self._begin(explicit=self._explicit or bool(self._portals))
+        prepared = self._prepare(sql, types)
+        if not prepared.described:
+            self.connection.describe_statement(prepared.name)
+            if protected:
+                self.connection.command("release s")
+            try:
+                self._exchange(sync=True)
+            except PgError:
+                self._undo(protected)
+                raise
+            prepared.fields, prepared.described = self.connection.fields, True
+        elif protected:
+            self.connection.command("release s")
+        return prepared.fields
+
+    def run(self, *statements: str) -> None:
+        """PostgreSQL statements without parameters inside the transaction. Raises PgError."""
+        protected = self._begin(explicit=True)
+        for sql in statements:
+            self.connection.command(sql)
+        if protected:
+            self.connection.command("release s")
+        try:
+            self._exchange()
+        except PgError:
+            self._undo(protected)
+            raise
+        self.dirty = True
+
+    def copy_in(self, sql: str, chunks: Iterable[bytes]) -> int:
+        """COPY FROM STDIN inside the transaction, undone as a whole when it fails. Raises PgError."""
+        self._begin(explicit=True, guard=True)
+        self._exchange()
+        try:
+            with self._running:
+                count = self.connection.copy_in(sql, chunks)
+        except PgError:
+            self._undo(True)
+            raise
+        except PgGone as error:
+            raise lost(error) from error
+        self.connection.command("release s")
+        self.dirty = True
+        return count
+
+    # -- transactions --------------------------------------------------------------------------
+
+    def commit(self) -> None:
+        """Make the changes stand. Raises PgError when a deferred constraint fails: all is rolled back then."""
+        self._deferred.clear()
+        self._marks.clear()
+        if not (self.dirty or self._pinned):
+            self._settle()
+            return
+        self._spool_portals()
+        self._leave("commit")
+
+    def rollback(self) -> None:
+        self._deferred.clear()
+        self._marks.clear()
+        if not (self.dirty or self._pinned):
+            self._settle()
+            return
+        self._spool_portals()
+        self._leave("rollback")
+
+    def begin(self, mode: str) -> None:
+        """SET TRANSACTION: `mode` in PostgreSQL's words. Raises ORA-01453 inside a transaction."""
+        if self.dirty or self._pinned:
+            raise oracle_error(1453)
+        self._spool_portals()
+        if self._explicit or self.connection.unsynced:
+            self._leave("rollback")
+        self._begin(explicit=True)
+        self.connection.command(f"set transaction {mode}")
+        self._exchange()
+        self._pinned = True
+
+    def savepoint(self, name: str) -> None:
+        self._begin(explicit=True, guard=False)
+        self.connection.command(f"savepoint {_quoted('U:' + name)}")
+        self._exchange()
+        self._pinned = True
+
+    def rollback_to(self, name: str) -> None:
+        """Raises ORA-01086 when there is no such savepoint."""
+        if not self._explicit:
+            raise oracle_error(1086, name)
+        self._spool_portals()
+        protected = self._begin(explicit=True, guard=True)
+        self.connection.command(f"rollback to {_quoted('U:' + name)}")
+        try:
+            self._exchange()
+        except PgError as error:
+            self._undo(protected)
+            if error.sqlstate == "3B001":
+                raise oracle_error(1086, name) from error
+            raise from_postgres(error) from error
+        self._applied = {}
+
+    def mark(self) -> Mark:
+        """The point a PL/SQL block starts at. Costs nothing until something has to be undone to it."""
+        if not (self.dirty or self._pinned or self._portals):
+            mark = Mark(self._transaction, None, False)
+        else:
+            self._names += 1
+            mark = Mark(self._transaction, f"m{self._names}", self.dirty)
+            self._deferred.append(f"savepoint {mark.savepoint}")
+        self._marks.append(mark)
+        return mark
+
+    def release(self, mark: Mark) -> None:
+        """The block succeeded."""
+        if mark in self._marks:
+            self._marks.remove(mark)
+        if mark.savepoint is None or mark.transaction != self._transaction:
+            self._settle()
+            return
+        command = f"savepoint {mark.savepoint}"
+        if command in self._deferred:
+            self._deferred.remove(command)
+        else:
+            self._deferred.append(f"release {mark.savepoint}")
+
+    def undo_to(self, mark: Mark) -> None:
+        """The block failed: undo what it did, back to its start or to its last commit."""
+        if mark in self._marks:
+            del self._marks[self._marks.index(mark) :]
+        if mark.transaction != self._transaction or mark.savepoint is None:
+            self.rollback()
+            return
+        command = f"savepoint {mark.savepoint}"
+        if command in self._deferred:
+            del self._deferred[self._deferred.index(command) :]
+            return
+        self._deferred.clear()
+        self._spool_portals()
+        self.connection.command(f"rollback to {mark.savepoint}")
+        self.connection.command(f"release {mark.savepoint}")
+        self._exchange()
+        self._applied = {}
+        self.dirty = mark.dirty
+
+    # -- ends ----------------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """From another thread: what runs now ends with SQLSTATE 57014; nothing that runs later does."""
+        with self._cancel_lock:
+            if not self.active:
+                return
+            self.cancelled = True
+            if self._running.locked():
+                try:
+                    self.connection.cancel()
+                except (OSError, PgGone):
+                    return  # PostgreSQL is gone: the statement ends by itself
+
+    def check_cancelled(self) -> None:
+        """Raises ORA-01013 when the client cancelled; for loops that run outside PostgreSQL."""
+        if self.cancelled:
+            self.cancelled = False
+            raise oracle_error(1013)
+
+    def statement_begins(self) -> None:
+        self.active = True
+
+    def statement_ends(self) -> None:
+        with self._cancel_lock:
+            self.active = self.cancelled = False
+
+    def close(self) -> None:
+        for portal in self._portals:
+            portal.discard()
+        self.connection.close()
+
+    # -- within --------------------------------------------------------------------------------
+
+    def _begin(self, *, explicit: bool, guard: bool | None = None, lock_wait_ms: int | None = None) -> bool:
+        """Queue what has to stand before a statement; True when a savepoint `s` protects the transaction."""
+        self.check_cancelled()
+        connection = self.connection
+        if explicit and not self._explicit:
+            connection.command("begin")
+            self._explicit = True
+        if self._applied != self._wanted:
+            self._apply_settings()
+        for command in self._deferred:
+            connection.command(command)
+        self._deferred.clear()
+        protected = (
+            guard if guard is not None else self.dirty or self._pinned or bool(self._portals or self._marks)
+        )
+        if protected and self._explicit:
+            connection.command("savepoint s")
+        if lock_wait_ms is not None:
+            connection.command(f"set local lock_timeout = {lock_wait_ms}")
+        return protected and self._explicit
+
+    def _apply_settings(self) -> None:
+        changed = {name: value for name, value in self._wanted.items() if self._applied.get(name) != value}
+        calls = ", ".join(
+            f"set_config({_literal(name)}, {_literal(value)}, false)" for name, value in changed.items()
+        )
+        self.connection.command(f"select {calls}")
+        self._applied = dict(self._wanted)
+
+    def _prepare(self, sql: str, types: tuple[int, ...]) -> Prepared:
+        key = (sql, types)
+        prepared = self._prepared.get(key)
+        if prepared is not None:
+            self._prepared.move_to_end(key)
+            return prepared
+        if len(self._prepared) >= _STATEMENTS:
+            _, old = self._prepared.popitem(last=False)
+            self.connection.close_statement(old.name)
+        self._names += 1
+        prepared = self._prepared[key] = Prepared(f"p{self._names}")
+        self.connection.parse(prepared.name, sql, types)
+        return prepared
+
+    def _stale(self, error: PgError, sql: str, types: tuple[int, ...]) -> bool:
+        """Drop a statement that failed from the cache; True when running it again will help.
+
+        A statement whose Parse failed does not exist; one whose result type a DDL changed must be parsed anew.
+        """
+        prepared = self._prepared.pop((sql, types), None)
+        if prepared is None:
+            return False
+        self.connection.close_statement(prepared.name)
+        return error.sqlstate == "0A000" and "cached plan" in error.message
+
+    def _exchange(self, *, sync: bool = True) -> list[Result]:
+        try:
+            with self._running:
+                return self.connection.exchange(sync=sync)
+        except PgGone as error:
+            raise lost(error) from error
+
+    def _undo(self, protected: bool) -> None:
+        """After a failed statement: back to just before it."""
+        self._applied = {}
+        if protected:
+            self.connection.command("rollback to s")
+            self.connection.command("release s")
+            self._exchange()
+            return
+        for portal in self._portals:
+            portal.open, portal.invalid = False, True
+        self._portals.clear()
+        if self._explicit:
+            self._leave("rollback")
+
+    def _leave(self, command: str) -> None:
+        """End the PostgreSQL transaction, whatever it is."""
+        self.dirty = self._pinned = False
+        self._transaction += 1
+        self._deferred.clear()
+        explicit, self._explicit = self._explicit, False
+        if not explicit:
+            self.connection.sync_without_waiting()
+            return
+        self.connection.command(command)
+        try:
+            self._exchange()
+        except PgError:
+            self._applied = {}
+            if self.connection.in_transaction:
+                self.connection.command("rollback")
+                self._exchange()
+            raise
+        if command == "rollback":
+            self._applied = self._committed
+        self._committed = self._applied
+
+    def _settle(self) -> None:
+        """When nothing depends on it any more, end the PostgreSQL transaction that queries opened."""
+        if self.dirty or self._pinned or self._portals or self._deferred:
+            return
+        if not (self._explicit or self.connection.unsynced):
+            return
+        self._transaction += 1
+        try:
+            if self._explicit:
+                self._explicit = False
+                self.connection.command("commit")
+            self.connection.sync_without_waiting()
+        except PgGone as error:
+            raise lost(error) from error
+        self._committed = self._applied
+
+    def _spool_portals(self) -> None:
+        """Read open results to their end before the transaction ends under them."""
+        for portal in list(self._portals):
+            if portal.locking:
+                self._end(portal)
+                portal.invalid = True
+                continue
+            portal.spool = Spool()
+            try:
+                while portal.open:
+                    result = self._read_on(portal, 5000)
+                    portal.spool.write(result.rows)
+                    if not result.suspended:
+                        self._end(portal)
+            except PgError:
+                self._end(portal)
+                portal.invalid = True  # its next fetch fails; the commit must not
+            portal.spool.rewind()
+
+    def _read_on(self, portal: Portal, count: int) -> Result:
+        """The next rows of a portal; a failure leaves the transaction as it was. Raises PgError."""
+        others = self.dirty or len(self._portals) > 1 or bool(self._marks)
+        protected = self._begin(explicit=self._explicit or others, guard=others)
+        self.connection.execute(portal.name, count)
+        if protected:
+            self.connection.command("release s")
+        try:
+            return self._exchange(sync=self._explicit)[0]
+        except PgError:
+            self._undo(protected)
+            raise
+
+    def _end(self, portal: Portal) -> None:
+        portal.open = False
+        if portal in self._portals:
+            self._portals.remove(portal)
+
+
+def _changed(result: Result) -> bool:
+    """A change that touched no row starts no transaction in Oracle."""
+    return result.count > 0 or not result.tag.startswith((b"INSERT", b"UPDATE", b"DELETE", b"MERGE"))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

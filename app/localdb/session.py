@@ -1,0 +1,467 @@
+"""One Oracle session: statements in, outcomes out (contract.Session), and the host of PL/SQL (plsql.host.Host)."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from app.localdb import plsql, sql
+from app.localdb.catalog.store import UserCatalog
+from app.localdb.contract import BatchError, Bind, Column, Cursor, Direction, Kind, Outcome
+from app.localdb.cursors import ResultCursor
+from app.localdb.ddl import Definition
+from app.localdb.errors import OracleError, from_postgres, oracle_error
+from app.localdb.link import Link, Mark
+from app.localdb.parameters import NLS_DEFAULTS, check, zone_minutes
+from app.localdb.pg import PgError, Result
+from app.localdb.sql.compiled import Compiled, Effect
+from app.localdb.statements import Statement
+from app.localdb.values import decode_rows, to_text
+from app.localdb.wire.backend import ClientInfo
+
+if TYPE_CHECKING:
+    from app.localdb.database import Database
+
+_COMPILED = 500  # compiled statements a session remembers
+
+DmlResult = tuple[int, list[tuple[Any, ...]]]
+
+
+class Session:
+    """Used by the thread of its client's connection; `cancel` and `tags` by others too."""
+
+    def __init__(
+        self, database: Database, user: str, sid: int, serial: int, client: ClientInfo | None = None
+    ) -> None:
+        self.database = database
+        self.user = user
+        self.current_user = user
+        self.current_schema = user
+        self.sid = sid
+        self.serial = serial
+        self.play = database.play
+        self.client = client or ClientInfo()
+        self.tags: dict[str, str] = {}
+        self.plsql: Any = None
+        self.cursors: dict[int, Cursor] = {}
+        self.time_zone_minutes = 0
+        self.nls = dict(NLS_DEFAULTS)
+        self.logon_time = time.time()
+        self.killed = False
+        self.ddl_lock_timeout_s = 0
+        self._compiled: OrderedDict[tuple[Any, ...], Compiled] = OrderedDict()
+        self._catalogs: dict[str, UserCatalog] = {}
+        self.link = Link(database.connect, self._first_settings())
+
+    # -- contract.Session --------------------------------------------------------------------------
+
+    @property
+    def in_transaction(self) -> bool:
+        return self.link.dirty
+
+    def prepare(self, text: str) -> Statement:
+        return Statement.of(text)
+
+    def describe(self, statement: Statement) -> list[Column]:
+        """The columns of a query before its binds are known: binds count as text."""
+        with self._statement():
+            return self._compile(statement.text, None).columns
+
+    def tables_of(self, statement: Statement) -> list[str]:
+        with self._statement():
+            return [f"{owner}.{name}" for owner, name in self._compile(statement.text, None).tables]
+
+    def execute(
+        self,
+        statement: Statement,
+        binds: Sequence[Bind] = (),
+        rows: Sequence[Sequence[Any]] = ((),),
+        *,
+        batch_errors: bool = False,
+        commit: bool = False,
+    ) -> Outcome:
+        with self._statement():
+            if statement.kind is Kind.PLSQL and not statement.creates_unit:
+                outcome = self._run_block(statement, binds, rows)
+            else:
+                compiled = self._compile(statement.text, binds)
+                outcome = self._run(compiled, statement, binds, rows, batch_errors=batch_errors)
+            if commit:
+                self.commit()
+            return outcome
+
+    def commit(self) -> None:
+        try:
+            self.link.commit()
+        except PgError as error:
+            first = from_postgres(error)
+            raise OracleError(2091, f"transaction rolled back\n{first.text}") from error
+
+    def rollback(self) -> None:
+        self.link.rollback()
+
+    def ping(self) -> None:
+        if self.killed:
+            raise oracle_error(28)
+
+    def cancel(self) -> None:
+        self.link.cancel()
+
+    def set_time_zone(self, offset: str) -> None:
+        self.time_zone_minutes = zone_minutes(offset)
+        self.link.set("oracle.time_zone", offset)
+
+    def change_password(self, old: str, new: str) -> None:
+        self.database.change_password(self, old, new)
+
+    def close(self) -> None:
+        self.database.forget_session(self)
+        try:
+            self.link.rollback()
+        except OracleError:
+            pass  # PostgreSQL is gone, and with it the transaction
+        finally:
+            self.link.close()
+
+    # -- what sql/ and plsql/ ask ------------------------------------------------------------------
+
+    @property
+    def catalog(self) -> UserCatalog:
+        """The catalogue with the rights of the current user."""
+        found = self._catalogs.get(self.current_user)
+        if found is None:
+            found = self._catalogs[self.current_user] = UserCatalog(self.database.store, self.current_user)
+        return found
+
+    def compile_sql(self, source: Any, resolve: Any = None, **flags: Any) -> Compiled:
+        return sql.compile(
+            source,
+            self.catalog,
+            user=self.current_user,
+            current_schema=self.current_schema,
+            play=self.play,
+            resolve=resolve,
+            **flags,
+        )
+
+    def open_cursor(self, compiled: Compiled, values: Sequence[Any]) -> ResultCursor:
+        with self._mapped():
+            return self._open(compiled, _texts(values))
+
+    def query_values(self, compiled: Compiled, values: Sequence[Any], limit: int) -> list[tuple[Any, ...]]:
+        cursor = self.open_cursor(compiled, values)
+        try:
+            return cursor.fetch_values(limit)
+        finally:
+            cursor.close()
+
+    def run_dml(self, compiled: Compiled, values: Sequence[Any]) -> DmlResult:
+        with self._mapped(compiled):
+            result = self._change(compiled, [_texts(values)])[0]
+        return result.count, decode_rows(result.rows, [column.type for column in compiled.columns])
+
+    def run_dml_many(
+        self, compiled: Compiled, rows: Sequence[Sequence[Any]], save_exceptions: bool
+    ) -> list[DmlResult | OracleError]:
+        """FORALL: the outcome of each row; without save_exceptions the first error is the last element."""
+        kinds = [column.type for column in compiled.columns]
+        outcomes: list[DmlResult | OracleError] = []
+        for outcome in self._change_many(compiled, [_texts(row) for row in rows], going_on=save_exceptions):
+            if isinstance(outcome, OracleError):
+                outcomes.append(outcome)
+            else:
+                outcomes.append((outcome.count, decode_rows(outcome.rows, kinds)))
+        return outcomes
+
+    def run_ddl(self, text: str) -> None:
+        statement = self.prepare(text)
+        self._run(self._compile(text, ()), statement, (), ((),), batch_errors=False)
+
+    def savepoint(self, name: str) -> None:
+        with self._mapped():
+            self.link.savepoint(name)
+
+    def rollback_to(self, name: str) -> None:
+        self.link.rollback_to(name)
+
+    def mark(self) -> Mark:
+        return self.link.mark()
+
+    def release(self, mark: Mark) -> None:
+        self.link.release(mark)
+
+    def undo_to(self, mark: Mark) -> None:
+        self.link.undo_to(mark)
+
+    def check_cancelled(self) -> None:
+        self.link.check_cancelled()
+
+    @contextlib.contextmanager
+    def as_user(self, name: str) -> Iterator[None]:
+        """Definer's rights: names resolve and rights count as if `name` had logged in."""
+        before = self.current_user, self.current_schema
+        self._become(name, name)
+        try:
+            yield
+        finally:
+            self._become(*before)
+
+    @contextlib.contextmanager
+    def autonomous(self) -> Iterator[Session]:
+        """A session of its own inside this one, for an autonomous transaction."""
+        other = Session(self.database, self.user, self.sid, self.serial, self.client)
+        try:
+            other.tags, other.plsql, other.nls = self.tags, self.plsql, self.nls
+            other._become(self.current_user, self.current_schema)
+            yield other
+        finally:
+            other.link.rollback()
+            other.link.close()
+
+    def store_unit(
+        self, owner: str, name: str, kind: str, source: str, status: str, errors: list[tuple[int, int, str]]
+    ) -> None:
+        Definition(self).store_unit(owner, name, kind, source, status, errors)
+
+    def fetch_unit(self, owner: str, name: str, kind: str) -> str | None:
+        rows = self.database.store.query(
+            "select text from concord_catalog.units where owner = $1 and name = $2 and kind = $3",
+            *(owner, name, kind),
+        )
+        return (rows[0][0] or b"").decode() if rows else None
+
+    def pg_execute(self, sql_text: str) -> None:
+        with self._mapped():
+            self.link.run(sql_text)
+
+    def may_execute(self, owner: str, name: str) -> bool:
+        found = self.database.store.object(owner, name)
+        return found is not None and self.database.store.may_see(self.current_user, found)
+
+    # -- running -----------------------------------------------------------------------------------
+
+    def _run(
+        self,
+        compiled: Compiled,
+        statement: Statement,
+        binds: Sequence[Bind],
+        rows: Sequence[Sequence[Any]],
+        *,
+        batch_errors: bool,
+    ) -> Outcome:
+        if compiled.kind is Kind.QUERY:
+            cursor = self._open(compiled, _bound(compiled, rows[0] if rows else ()))
+            return Outcome(Kind.QUERY, cursor=cursor)
+        if compiled.kind is Kind.DML:
+            return self._run_changes(compiled, rows, batch_errors=batch_errors)
+        if compiled.effect in (Effect.COMMIT, Effect.ROLLBACK):
+            self.commit() if compiled.effect is Effect.COMMIT else self.rollback()
+        elif compiled.effect is Effect.SAVEPOINT:
+            self.link.savepoint(compiled.names[0])
+        elif compiled.effect is Effect.ROLLBACK_TO:
+            self.link.rollback_to(compiled.names[0])
+        elif compiled.effect is Effect.SET_TRANSACTION:
+            self._set_transaction(compiled.options)
+        elif compiled.effect is Effect.ALTER_SESSION:
+            self.alter(compiled.options)
+        elif compiled.effect is Effect.LOCK_TABLE:
+            self._lock_tables(compiled)
+        elif compiled.effect is Effect.RUN_BLOCK:
+            return self._run_block(statement, binds, rows)
+        else:
+            failed = Definition(self).run(compiled, statement.text)
+            return Outcome(Kind.PLSQL if statement.creates_unit else Kind.DDL, compile_errors=failed)
+        return Outcome(Kind.DDL)
+
+    def _open(self, compiled: Compiled, values: Sequence[bytes | None]) -> ResultCursor:
+        if any(name.startswith("V_$") for owner, name in compiled.tables if owner == "SYS"):
+            self.database.publish_sessions()
+        locking = compiled.for_update and compiled.skip_locked
+        limit = -1 if locking else 0 if compiled.for_update else 500
+        wait_ms = compiled.wait * 1000 if compiled.wait else None
+        with self._mapped(waited=compiled.wait is not None):
+            portal = self.link.query(
+                compiled.pg_text,
+                (),
+                values,
+                limit=limit,
+                locking=compiled.for_update,
+                lock_wait_ms=wait_ms,
+            )
+        return ResultCursor(self, compiled.columns, portal)
+
+    def _run_changes(
+        self, compiled: Compiled, rows: Sequence[Sequence[Any]], *, batch_errors: bool
+    ) -> Outcome:
+        outcome = Outcome(Kind.DML)
+        texts = [_bound(compiled, row) for row in rows]
+        kinds = [column.type for column in compiled.columns]
+        for offset, done in enumerate(self._change_many(compiled, texts, going_on=batch_errors)):
+            if isinstance(done, OracleError):
+                if not batch_errors:
+                    done.row_count = outcome.row_count
+                    raise done
+                outcome.batch_errors.append(BatchError(offset, done.code, done.message))
+                outcome.row_counts.append(0)
+                if compiled.returning:
+                    outcome.returned.append([[] for _ in compiled.returning])
+                continue
+            outcome.row_count += done.count
+            outcome.row_counts.append(done.count)
+            if compiled.returning:
+                values = decode_rows(done.rows, kinds)
+                columns = [list(column) for column in zip(*values, strict=True)]
+                outcome.returned.append(columns or [[] for _ in compiled.returning])
+        return outcome
+
+    def _change(self, compiled: Compiled, rows: Sequence[Sequence[bytes | None]]) -> list[Result]:
+        return self.link.execute(compiled.pg_text, (), rows)
+
+    def _change_many(
+        self, compiled: Compiled, rows: Sequence[Sequence[bytes | None]], *, going_on: bool
+    ) -> list[Result | OracleError]:
+        """Each execution's result. Oracle keeps what was done before a failing execution: since the pipeline
+        undid all of it, run that part again, then go on behind the failed one (batch errors) or stop."""
+        outcomes: list[Result | OracleError] = []
+        start = 0
+        while start < len(rows):
+            try:
+                outcomes += self._change(compiled, rows[start:])
+                break
+            except PgError as error:
+                step = max(error.step, 0)
+                if step:
+                    with self._mapped(compiled):
+                        outcomes += self._change(compiled, rows[start : start + step])
+                outcomes.append(self._oracle_error(error, compiled))
+                start += step + 1
+                if not going_on:
+                    break
+        return outcomes
+
+    def _run_block(
+        self, statement: Statement, binds: Sequence[Bind], rows: Sequence[Sequence[Any]]
+    ) -> Outcome:
+        outcome = Outcome(Kind.PLSQL)
+        for values in rows or ((),):
+            directions, results = plsql.run_block(self, statement.text, binds, values)
+            outcome.directions = [Direction(direction) for direction in directions]
+            outcome.out_values.append(list(results))
+        return outcome
+
+    # -- session state -----------------------------------------------------------------------------
+
+    def alter(self, options: Mapping[str, object]) -> None:
+        """ALTER SESSION SET. Raises OracleError for an unknown parameter."""
+        for name, value in check(options).items():
+            if name == "CURRENT_SCHEMA":
+                if value != "SYS" and not self.database.store.schema_exists(value):
+                    raise OracleError(1435, "user does not exist")
+                self.current_schema = value
+                self.link.set("oracle.current_schema", value)
+            elif name == "TIME_ZONE":
+                self.set_time_zone(value)
+            elif name == "DDL_LOCK_TIMEOUT":
+                self.ddl_lock_timeout_s = int(value)
+            elif name == "ISOLATION_LEVEL":
+                if value.upper() != "READ COMMITTED":
+                    raise OracleError(3001, f"unimplemented feature: ISOLATION_LEVEL = {value} for a session")
+            elif name in self.nls:
+                self.nls[name] = value
+                self.link.set(f"oracle.{name.lower()}", value)
+
+    def _set_transaction(self, options: Mapping[str, Any]) -> None:
+        if options.get("read_only"):
+            self.link.begin("isolation level repeatable read, read only")
+        elif options.get("serializable"):
+            self.link.begin("isolation level repeatable read")
+
+    def _lock_tables(self, compiled: Compiled) -> None:
+        wait = compiled.wait
+        with self._mapped(waited=wait is not None):
+            for text in compiled.statements or [compiled.pg_text]:
+                self.link.execute(text, (), [()], lock_wait_ms=wait * 1000 if wait else None)
+
+    def _first_settings(self) -> dict[str, str]:
+        settings = {
+            "role": self.user,
+            "oracle.user": self.user,
+            "oracle.session_user": self.user,
+            "oracle.current_schema": self.user,
+            "oracle.sid": str(self.sid),
+            "oracle.serial": str(self.serial),
+            "oracle.time_zone": "+00:00",
+            "oracle.play": self.play,
+            "oracle.host": self.client.machine,
+            "oracle.service_name": self.database.service,
+            "oracle.instance_name": "FREE",
+            "oracle.db_name": self.database.service,
+        }
+        return settings | {f"oracle.{name.lower()}": value for name, value in NLS_DEFAULTS.items()}
+
+    def _become(self, user: str, schema: str) -> None:
+        self.current_user, self.current_schema = user, schema
+        self.link.set("role", user)
+        self.link.set("oracle.user", user)
+        self.link.set("oracle.current_schema", schema)
+
+    # -- errors ------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _statement(self) -> Iterator[None]:
+        """Around one call of the client: killed sessions end, cancels count, errors become Oracle's."""
+        if self.killed:
+            raise oracle_error(28)
+        self.link.statement_begins()
+        try:
+            with self._mapped():
+                yield
+        finally:
+            self.link.statement_ends()
+
+    @contextlib.contextmanager
+    def _mapped(self, compiled: Compiled | None = None, *, waited: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except PgError as error:
+            raise self._oracle_error(error, compiled, waited=waited) from error
+
+    def _oracle_error(
+        self, error: PgError, compiled: Compiled | None = None, *, waited: bool = False
+    ) -> OracleError:
+        updating = compiled is not None and compiled.pg_text.lstrip()[:6].lower() == "update"
+        return from_postgres(error, updating=updating, waited=waited)
+
+    def _compile(self, text: str, binds: Sequence[Bind] | None) -> Compiled:
+        shape = None if binds is None else tuple((bind.type, bind.returning, bind.array) for bind in binds)
+        key = (text, shape, self.current_schema, self.current_user, self.database.store.version)
+        found = self._compiled.get(key)
+        if found is not None:
+            self._compiled.move_to_end(key)
+            return found
+        compiled = self.compile_sql(text, binds=binds)
+        if compiled.kind in (Kind.QUERY, Kind.DML):
+            self._compiled[key] = compiled
+            if len(self._compiled) > _COMPILED:
+                self._compiled.popitem(last=False)
+        return compiled
+
+
+def _texts(values: Sequence[Any]) -> list[bytes | None]:
+    return [to_text(value) for value in values]
+
+
+def _bound(compiled: Compiled, row: Sequence[Any]) -> list[bytes | None]:
+    """The parameters of a compiled statement out of one row of bind values. Raises ORA-01008."""
+    texts: list[bytes | None] = []
+    for param in compiled.params:
+        if param.bind is None or param.bind >= len(row):
+            raise oracle_error(1008)
+        value = row[param.bind]
+        if (value is True or value is False) and param.pg_type != "boolean":
+            value = int(value)
+        texts.append(to_text(value))
+    return texts
