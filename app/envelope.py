@@ -229,6 +229,11 @@ def _on_oracle_error(_: Request[Any, Any, Any], error: OracleError) -> Response[
     return failure(500, _SENTENCES[500])
 
 
+def _on_endless_nesting(_: Request[Any, Any, Any], __: RecursionError) -> Response[Failure]:
+    """The JSON decoder's own limit; no code of ours recurses."""
+    return failure(400, "The request cannot be read: it is nested too deeply.")
+
+
 def _on_anything(_: Request[Any, Any, Any], error: Exception) -> Response[Failure]:
     log.error("unexpected error", exc_info=error)
     return failure(500, _SENTENCES[500])
@@ -247,6 +252,7 @@ EXCEPTION_HANDLERS = cast(
         TooManyAttemptsError: _on_too_many,
         OracleError: _on_oracle_error,
         HTTPException: _on_http_error,
+        RecursionError: _on_endless_nesting,
         Exception: _on_anything,
     },
 )

@@ -10,6 +10,7 @@ import structlog
 from litestar import Request, Router, get, post
 from litestar.datastructures import State
 from litestar.exceptions import NotAuthorizedException
+from litestar.params import JSONBody
 from msgspec import Meta
 
 from app.accounts.passwords import verify_password
@@ -69,7 +70,9 @@ _ME = Me("admin", Role.ADMIN, sorted(MATRIX[Role.ADMIN]), _ONE_O_CLOCK)
         200, Envelope[Login], "A token.", _LOGIN, 401, 413, 422, 429, message="Welcome, admin."
     ),
 )
-async def login(data: LoginRequest, request: Request[Any, Any, Any], state: State) -> Envelope[Login]:
+async def login(
+    data: JSONBody[LoginRequest], request: Request[Any, Any, Any], state: State
+) -> Envelope[Login]:
     """Check name and password; the same answer and the same time for an unknown user and a wrong password."""
     address = request.client.host if request.client else ""
     wait = state.throttle.seconds_to_wait(data.username, address)

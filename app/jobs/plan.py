@@ -64,16 +64,14 @@ def _key(request: ComparisonRequest, source: Table, target: Table) -> tuple[tupl
             raise RequestError("key", "a column stands in the key twice.")
         return tuple(names), "given"
     common = source.column_names & target.column_names
-    target_keys = {frozenset(key.columns) for key in target.row_keys()}
     usable = [key for key in source.row_keys() + target.row_keys() if common.issuperset(key.columns)]
-    usable = [key for key in usable if frozenset(key.columns) in target_keys] or usable
     if not usable:
         raise RequestError(
             "key",
             f"{source} and {target} have no primary key or unique key of NOT NULL columns in common: "
             "name the key columns.",
         )
-    best = min(usable, key=lambda key: not key.primary)
+    best = usable[0]
     return best.columns, "primary key" if best.primary else f"unique key {best.name}"
 
 

@@ -75,8 +75,8 @@ def test_a_unique_key_with_a_nullable_column_is_no_key() -> None:
     assert "name the key columns" in sentence
 
 
-def test_a_key_that_both_tables_have_beats_one_that_only_the_source_has() -> None:
-    assert plan(A, table("B", "ID CODE NAME?", UNIQUE)).key == ("CODE",)
+def test_a_primary_key_whose_columns_the_target_lacks_gives_way() -> None:
+    assert plan(A, table("B", "CODE NAME?")).key == ("CODE",)
 
 
 def test_a_key_of_the_target_alone_serves_too() -> None:
