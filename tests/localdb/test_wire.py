@@ -524,8 +524,11 @@ def test_booleans_intervals_and_dates_come_out(connection: oracledb.Connection, 
 def test_ref_cursors_nested_cursors_and_implicit_results(
     connection: oracledb.Connection, backend: FakeBackend
 ) -> None:
+    made: list[FakeCursor] = []
+
     def opened(count: int) -> FakeCursor:
-        return FakeCursor([NUMBER], numbers(count))
+        made.append(FakeCursor([NUMBER], numbers(count)))
+        return made[-1]
 
     cursor = connection.cursor()
     backend.on("begin open_it(:c); end;", lambda call: block([Direction.OUT], [opened(250)]))
@@ -533,6 +536,14 @@ def test_ref_cursors_nested_cursors_and_implicit_results(
         ref = connection.cursor()
         cursor.execute("begin open_it(:c); end;", [ref])
         assert [n for (n,) in ref] == list(range(250))
+    variable = cursor.var(oracledb.DB_TYPE_CURSOR)
+    for _ in range(3):
+        cursor.execute("begin open_it(:c); end;", [variable])
+        assert len(variable.getvalue().fetchall()) == 250
+    backend.on("begin open_it(:c); end;", lambda call: block([Direction.OUT], [opened(2)]))
+    for _ in range(2):  # the second gives back a cursor of which no row was fetched
+        cursor.execute("begin open_it(:c); end;", [variable])
+    assert [result.closed for result in made[-2:]] == [True, False]
 
     backend.on(
         "begin results; end;",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -56,6 +57,7 @@ class Connection:
         self._session: BackendSession | None = None
         self._lobs = Lobs()
         self._calls: dict[int, Callable[[], Run]] = {}
+        self._login_by: float | None = time.monotonic() + LOGIN_TIMEOUT
         # A statement may run: the watcher looks for a marker only then. The lock orders "the statement
         # has ended" before "cancel it": a cancel must not hit the next statement.
         self._busy = False
@@ -70,11 +72,10 @@ class Connection:
     def run(self) -> None:
         """Serve until the client leaves, the server closes the socket, or the protocol is broken."""
         try:
-            self._socket.settimeout(LOGIN_TIMEOUT)
             login = Handshake(
                 self._channel, self.owner.backend, self.owner.throttle, self.address, self.owner.next_number
             ).run()
-            self._socket.settimeout(None)
+            self._login_by = None
             self._channel.reader.set_limit(self.owner.max_request)
             self.user = login.user
             self._session = login.session
@@ -84,8 +85,6 @@ class Connection:
                 self._serve(login, login.session)
         except (Disconnected, Refused) as ended:
             log.debug("connection %s: %s", self.address, ended)
-        except TimeoutError:
-            log.warning("connection %s: no login within %.0f seconds", self.address, LOGIN_TIMEOUT)
         except ProtocolError as broken:
             log.warning("connection %s closed: unexpected %s", self.address, broken)
         except Exception:
@@ -115,7 +114,11 @@ class Connection:
             log.debug("connection %s was gone already: %s", self.address, error)
 
     def watch(self) -> None:
-        """While a statement runs: look whether the client wants it cancelled, or has gone."""
+        """End a login that takes too long. While a statement runs: look whether the client wants it
+        cancelled, or has gone."""
+        if self._login_by is not None and time.monotonic() > self._login_by:
+            log.warning("connection %s: no login within %.0f seconds", self.address, LOGIN_TIMEOUT)
+            self.close()
         if not self._busy:
             return
         try:
@@ -286,7 +289,7 @@ class Connection:
             return self._failed(error, 0, 0)
         except CallError as failed:
             return self._failed(failed.error, failed.cursor, failed.row_count)
-        except (Disconnected, ProtocolError, Interrupted, TimeoutError):
+        except (Disconnected, ProtocolError, Interrupted):
             raise
         except Exception as bug:
             log.exception("function %d failed", function)

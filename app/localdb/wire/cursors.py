@@ -51,8 +51,8 @@ class ServerCursor:
             self.columns = list(columns)
             self.fetch_types = _fetch_types(known, columns)
             self.defined = False
+            self.encoder = None
         self.result = result
-        self.encoder = None
         self.sent = 0
         self.finished = False
         self.kept = [] if scrollable else None
@@ -132,7 +132,11 @@ class Cursors:
         return cursor
 
     def adopt(self, result: Cursor) -> ServerCursor:
-        """A cursor that the server opened: its client has no SQL for it."""
+        """A cursor that the server opened: its client has no SQL for it. One that the client bound and
+        gets back keeps its id."""
+        for cursor in self._open.values():
+            if cursor.result is result and cursor.statement is None:
+                return cursor
         cursor = self.add("", None)
         cursor.open(result, scrollable=False)
         return cursor

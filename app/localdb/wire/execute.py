@@ -13,7 +13,7 @@ from app.localdb.wire.channel import Channel
 from app.localdb.wire.constants import NO_DATA_FOUND, Execute, Function, Message, Scroll
 from app.localdb.wire.cursors import Cursors, Rows, ServerCursor
 from app.localdb.wire.describe import describe
-from app.localdb.wire.errors import CallError
+from app.localdb.wire.errors import CallError, ProtocolError
 from app.localdb.wire.lobs import Lobs
 from app.localdb.wire.requests import ExecuteRequest, read_execute, read_reexecute
 from app.localdb.wire.response import error_block, parameters
@@ -26,6 +26,7 @@ Run = Callable[[], bytes]
 Register = Callable[[int, ServerCursor], int]
 
 ROW_HEADER = bytes((Message.ROW_HEADER,)) + bytes(7)
+MAX_EXECUTIONS = 50_000_000
 NO_LENGTH = b"\0"  # "actual length" after an OUT value: nothing was cut
 
 
@@ -37,11 +38,13 @@ class Executor:
         self._session = session
         self._lobs = lobs
         self._register = register
+        self._bound: list[int] = []  # cursor ids in the CURSOR binds of the request at hand
         self.cursors = Cursors()
 
     # Each of these reads one request's body and returns what is to be done with it.
 
     def execute(self) -> Run:
+        self._bound = []
         reader = self._channel.reader
         request = read_execute(reader, self._channel.field_version)
         error: OracleError | None = None
@@ -55,6 +58,8 @@ class Executor:
             except OracleError as unknown:
                 error = unknown
         if request.binds and request.options & Execute.BIND:
+            if request.executions > MAX_EXECUTIONS:
+                raise ProtocolError(f"{request.executions} executions")
             returning = scanned.returning if scanned else ()
             sent = [i for i in range(len(request.binds)) if i >= len(returning) or not returning[i]]
             is_query = scanned is not None and scanned.is_query
@@ -240,6 +245,7 @@ class Executor:
             if is_full:
                 parts.append(_io_vector(cursor.directions))
             parts += self._out_rows(binds, cursor.directions, outcome.out_values)
+            self._close_replaced(binds, cursor.directions, outcome.out_values)
         elif any(bind.returning for bind in binds):
             parts += self._returned(binds, outcome.returned)
         if outcome.implicit_results:
@@ -275,6 +281,17 @@ class Executor:
                 else:
                     parts.append(self._out_value(bind, value))
         return parts
+
+    def _close_replaced(
+        self, binds: Sequence[Bind], directions: Sequence[Direction], rows: Sequence[Sequence[Any]]
+    ) -> None:
+        """The client forgets the id of a REF CURSOR variable that gets a new cursor: close the old one."""
+        indexes = [i for i, bind in enumerate(binds) if bind.type == OraType.CURSOR and not bind.array]
+        for index, number in zip(indexes, self._bound, strict=False):
+            if number and directions[index] != Direction.IN and rows:
+                value = rows[0][index]
+                if value is None or self.cursors.adopt(value).id != number:
+                    self.cursors.close(number)
 
     def _returned(self, binds: Sequence[Bind], returned: Sequence[Sequence[Sequence[Any]]]) -> list[bytes]:
         targets = [bind for bind in binds if bind.returning]
@@ -314,6 +331,7 @@ class Executor:
         return b"\x01" + describe(child.columns, self._channel.field_version) + ub(child.id)
 
     def _bound_cursor(self, number: int) -> Cursor | None:
+        self._bound.append(number)
         return self.cursors.find(number).result if number else None
 
     def _fetch(self, cursor: ServerCursor, count: int) -> bytes:

@@ -72,7 +72,7 @@ class Handshake:
     _before: bytes = b""  # replies of fast authentication that go ahead of phase one's
 
     def run(self) -> Login:
-        """Raises Refused after an error was sent, ProtocolError, Disconnected, TimeoutError."""
+        """Raises Refused after an error was sent, ProtocolError, Disconnected."""
         self._accept(self._connect_data())
         user, pairs = self._negotiate()
         self.details |= pairs

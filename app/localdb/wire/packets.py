@@ -35,7 +35,7 @@ class Packets:
         self._received = b""
 
     def read(self) -> Incoming:
-        """The next packet. Raises Disconnected, ProtocolError, or TimeoutError of the socket."""
+        """The next packet. Raises Disconnected, ProtocolError."""
         received = self._received
         while len(received) < HEADER:
             received += self._receive()
@@ -68,8 +68,6 @@ class Packets:
     def _receive(self) -> bytes:
         try:
             data = self.socket.recv(RECEIVE)
-        except TimeoutError:
-            raise
         except OSError as error:
             raise Disconnected(str(error)) from error
         if not data:
