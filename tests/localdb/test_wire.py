@@ -17,6 +17,7 @@ from app.localdb.contract import BatchError, Column, Direction, IntervalYM, Kind
 from app.localdb.errors import OracleError
 from app.localdb.server import LocalDatabaseError, Server
 from app.localdb.wire.backend import RowChange, TableChange
+from app.localdb.wire.throttle import FIRST_DELAY, FREE_FAILURES, Throttle
 from tests.localdb.fake_backend import Call, FakeBackend, FakeCursor, FakeSession
 
 NUMBER = Column("N", OraType.NUMBER)
@@ -176,6 +177,60 @@ def test_a_current_schema_changed_by_sql_is_told_to_the_client(connection: oracl
     assert connection.current_schema is None
     connection.cursor().execute('alter session set current_schema = "OE"')
     assert connection.current_schema == "OE"
+
+
+def test_functions_and_types_that_are_unknown_are_named_and_the_session_goes_on(
+    connection: oracledb.Connection, backend: FakeBackend
+) -> None:
+    backend.on("insert into t values (:1, :2)", lambda call: dml(row_count=1))
+    with pytest.raises(oracledb.DatabaseError, match=r"ORA-03001.*protocol function 103"):
+        connection.tpc_begin(connection.xid(1, "global", "branch"))
+    cursor = connection.cursor()
+    cursor.setinputsizes(oracledb.DB_TYPE_JSON)
+    with pytest.raises(oracledb.DatabaseError, match=r"ORA-03001.*binds of type 119"):
+        cursor.execute("insert into t values (:1, :2)", [{"a": list(range(1000))}, 1])
+    cursor = connection.cursor()
+    cursor.setinputsizes(oracledb.DB_TYPE_VECTOR)
+    with pytest.raises(oracledb.DatabaseError, match=r"ORA-03001.*binds of type 127"):
+        cursor.executemany("insert into t values (:1, :2)", [([1.5, 2.5], n) for n in range(5)])
+    connection.ping()
+    assert backend.calls == []
+
+
+def test_application_contexts_and_privileged_logons_are_refused(server: Server) -> None:
+    with pytest.raises(oracledb.DatabaseError, match="ORA-03001"):
+        oracledb.connect(user="scott", password="tiger", dsn=server.dsn, appcontext=[("NS", "attr", "value")])
+    with pytest.raises(oracledb.DatabaseError, match="ORA-01031"):
+        oracledb.connect(user="scott", password="tiger", dsn=server.dsn, mode=oracledb.AUTH_MODE_SYSDBA)
+    with pytest.raises(oracledb.DatabaseError, match="ORA-03001"):
+        oracledb.connect(user="other[scott]", password="tiger", dsn=server.dsn)
+
+
+def test_guessing_passwords_becomes_slow() -> None:
+    throttle = Throttle()
+    for _ in range(FREE_FAILURES):
+        assert throttle.delay("scott") == 0
+        throttle.failed("scott")
+    assert throttle.delay("SCOTT") == FIRST_DELAY
+    throttle.failed("Scott")
+    assert throttle.delay("scott") == 2 * FIRST_DELAY
+    assert throttle.delay("other") == 0
+    throttle.succeeded("scott")
+    assert throttle.delay("scott") == 0
+
+
+def test_a_request_larger_than_the_limit_ends_the_connection(backend: FakeBackend) -> None:
+    backend.on("insert into t values (:1)", lambda call: dml(row_count=1))
+    server = Server(backend, max_request=1_000_000)
+    server.start()
+    try:
+        connection = oracledb.connect(user="scott", password="tiger", dsn=server.dsn)
+        connection.cursor().execute("insert into t values (:1)", ["x" * 900_000])
+        with pytest.raises(oracledb.Error):
+            connection.cursor().execute("insert into t values (:1)", ["x" * 1_100_000])
+        assert len(backend.calls) == 1
+    finally:
+        server.stop()
 
 
 # Queries

@@ -86,6 +86,11 @@ def to_binds(declared: Sequence[Declared], names: Sequence[str], returning: Sequ
     return binds
 
 
+def _is_long(item: Declared) -> bool:
+    """JSON and VECTOR declare large sizes too, but keep their place."""
+    return item.size > MAX_STRING and not item.array and item.type not in (OraType.JSON, VECTOR)
+
+
 Step = tuple[int, Declared, Decoder | None]
 
 
@@ -108,7 +113,7 @@ class BindRows:
         CURSOR bind from its cursor id (0 = not open)."""
         order = list(sent)
         if not is_plsql:
-            order.sort(key=lambda index: declared[index].size > MAX_STRING and not declared[index].array)
+            order.sort(key=lambda index: _is_long(declared[index]))
         self._width = len(declared)
         self._lobs = lobs
         self._cursor = cursor
