@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from app.localdb.wire.backend import ClientInfo
 
 SERVICE = "FREEPDB1"
 VERSIONS = {"19c": (19, 28, 0, 0, 0), "23ai": (23, 26, 0, 0, 0)}
+_RESTART_TIMEOUT_S = 10.0
+_STARTING = "57P03"  # SQLSTATE while PostgreSQL starts, recovers or stops
 _RESERVED_CONNECTIONS = 10  # PostgreSQL's own reserve, the catalogue's and the listener's connection
 
 _HERE = Path(__file__).parent
@@ -82,8 +85,21 @@ class Database:
         self._postgres.stop()
 
     def connect(self) -> Connection:
-        """A new PostgreSQL connection as its superuser. Raises PgGone, or PgError when there are too many."""
-        return Connection(self._postgres.connect, user=SUPERUSER, database=DATABASE, settings={})
+        """A new PostgreSQL connection as its superuser; while PostgreSQL is being started again, it waits.
+
+        Raises PgGone when there is no PostgreSQL, PgError when there are too many connections.
+        """
+        deadline = time.monotonic() + _RESTART_TIMEOUT_S
+        while True:
+            try:
+                return Connection(self._postgres.connect, user=SUPERUSER, database=DATABASE, settings={})
+            except PgError as error:
+                if error.sqlstate != _STARTING or time.monotonic() > deadline:
+                    raise
+            except PgGone:
+                if not self._postgres.ready or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.02)
 
     # -- logins and sessions -------------------------------------------------------------------------
 
@@ -118,6 +134,8 @@ class Database:
         try:
             session = Session(self, user, sid, serial, client)
         except PgError as error:
+            if error.sqlstate == _STARTING:
+                raise OracleError(1033, "ORACLE initialization or shutdown in progress") from error
             raise oracle_error(18) from error
         with self._lock:
             self._sessions[sid] = session

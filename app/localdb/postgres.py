@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import importlib.util
+import logging
 import os
 import shutil
 import signal
@@ -19,6 +20,8 @@ import threading
 import time
 from pathlib import Path
 
+_log = logging.getLogger(__name__)
+
 SUPERUSER = "postgres"
 DATABASE = "postgres"
 MAX_CONNECTIONS = 300
@@ -28,6 +31,7 @@ _SOCKET_NAME = ".s.PGSQL.5432"
 _LONGEST_SOCKET_PATH = 107  # bytes of sockaddr_un.sun_path without the closing zero
 _START_TIMEOUT_S = 60.0  # crash recovery of a large data folder may take this long
 _STOP_TIMEOUT_S = 20.0
+_RESTARTS = 100  # after that many deaths it stays dead
 _LOG_LIMIT = 10_000_000  # bytes; an older log is cut at start
 
 _SETTINGS = {
@@ -96,6 +100,8 @@ class Postgres:
         self._watcher: threading.Thread | None = None
         self._lock_fd = -1
         self._cluster_fd = -1
+        self._stopping = False
+        self.ready = False  # started once: from then on it is started again when it dies
 
     @property
     def pid(self) -> int | None:
@@ -132,6 +138,7 @@ class Postgres:
 
     def stop(self) -> None:
         """Fast shutdown (open transactions roll back); after a time-out, SIGKILL. Idempotent."""
+        self._stopping, self.ready = True, False
         process, watcher = self._process, self._watcher
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGINT)
@@ -242,26 +249,32 @@ class Postgres:
         """
         settings = dict(_SETTINGS)
         if not self.durable:
-            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            settings |= {"fsync": "off", "full_page_writes": "off"}
         arguments = [part for item in settings.items() for part in ("-c", f"{item[0]}={item[1]}")]
         command = self._command("postgres", "-D", str(self.cluster), *arguments)
         log = self.data / "postgres.log"
         started = threading.Event()
+        self._stopping = False
+
+        def start() -> subprocess.Popen[bytes]:
+            mode = "wb" if log.exists() and log.stat().st_size > _LOG_LIMIT else "ab"
+            with log.open(mode) as output:
+                return subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                )
 
         def watch() -> None:
             try:
-                mode = "wb" if log.exists() and log.stat().st_size > _LOG_LIMIT else "ab"
-                with log.open(mode) as output:
-                    self._process = subprocess.Popen(
-                        command,
-                        stdin=subprocess.DEVNULL,
-                        stdout=output,
-                        stderr=output,
-                        start_new_session=True,
-                    )
+                self._process = start()
             finally:
                 started.set()
-            self._process.wait()
+            for _ in range(_RESTARTS):
+                status = self._process.wait()
+                if self._stopping or not self.ready:
+                    return
+                _log.error("PostgreSQL ended unexpectedly (status %s) and is started again", status)
+                self._end_leftovers()
+                self._process = start()
 
         self._watcher = threading.Thread(target=watch, name="postgres-watch", daemon=True)
         self._watcher.start()
@@ -280,6 +293,7 @@ class Postgres:
             except OSError:
                 lines = []
             if len(lines) >= 8 and lines[0] == str(process.pid) and lines[7].strip() == "ready":
+                self.ready = True
                 return
             if time.monotonic() > deadline:
                 raise PostgresError(
