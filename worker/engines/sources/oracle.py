@@ -1,0 +1,183 @@
+"""A table or view of an Oracle database, read through the driver's Arrow data frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import oracledb
+import pyarrow as pa
+
+from app.oracle.dictionary import quoted
+from app.oracle.errors import code_of, heals, translate
+from worker.engines.errors import SourceFailed, SourceInterrupted
+from worker.engines.sources.base import ColumnInfo, DeclaredKey
+from worker.engines.sources.oracle_types import Selection, described, selection
+
+BATCH_ROWS = 20_000
+"""Rows a round trip, and a batch."""
+LONG_BATCH_ROWS = 256
+"""Rows a batch of tables with CLOB, BLOB or LONG columns, whose values may be large."""
+
+_COLUMNS = """
+select column_name, data_type, data_precision, data_scale, data_length, char_length, char_used, nullable
+  from all_tab_columns
+ where owner = :owner_name and table_name = :table_name and column_id is not null
+ order by column_id"""
+
+_KEYS = """
+select c.constraint_name, c.constraint_type, cc.column_name
+  from all_constraints c
+  join all_cons_columns cc
+    on cc.owner = c.owner and cc.constraint_name = c.constraint_name
+ where c.owner = :owner_name
+   and c.table_name = :table_name
+   and c.constraint_type in ('P', 'U')
+   and c.status = 'ENABLED'
+ order by c.constraint_type, c.constraint_name, cc.position"""
+
+_STATISTICS = """
+select num_rows
+  from all_tables
+ where owner = :owner_name and table_name = :table_name"""
+
+_GONE = {
+    "ORA-00942": "does not exist, or Concord may not read it",
+    "ORA-01031": "may not be read by Concord",
+    "ORA-00904": "has lost a column since the comparison began",
+    "ORA-01466": "was changed after the moment as of which it should be read",
+}
+_CHANGED_WHILE_READING = {
+    "ORA-08103": "was truncated or moved while it was read",
+    "ORA-01410": "was truncated or moved while it was read",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Description:
+    columns: list[ColumnInfo]
+    selections: dict[str, Selection]
+    keys: list[DeclaredKey]
+    rows: int
+
+
+class OracleTableSource:
+    """One table or view. Names are as the dictionary spells them.
+
+    `connect` makes a new connection, which this source closes; the session's NLS_NUMERIC_CHARACTERS is
+    set. Rows are read by one query, so they are consistent in themselves; with `scn` they are as of that
+    system change number (the user then needs FLASHBACK on the table).
+    """
+
+    def __init__(
+        self, connect: Callable[[], oracledb.Connection], owner: str, table: str, scn: int | None = None
+    ) -> None:
+        self._connect = connect
+        self._owner = owner
+        self._table = table
+        self._described: _Description | None = None
+        self.name = f"{owner}.{table}"
+        self.scn = scn
+
+    def schema(self) -> list[ColumnInfo]:
+        """All columns that a plain select shows, in the table's order."""
+        return self._description().columns
+
+    def declared_keys(self) -> list[DeclaredKey]:
+        """Enabled primary key, then unique constraints whose columns cannot be NULL."""
+        return self._description().keys
+
+    def estimated_rows(self) -> int:
+        """The optimizer's statistics where there are any, else a count."""
+        return self._description().rows
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The rows as the database delivers them."""
+        selections = [self._description().selections[name] for name in columns]
+        expressions = [
+            f"{chosen.expression.format(quoted(name))} as c{position}"
+            for position, (name, chosen) in enumerate(zip(columns, selections, strict=True))
+        ]
+        as_of = "" if self.scn is None else " as of scn :scn"
+        binds = {} if self.scn is None else {"scn": self.scn}
+        statement = f"select {', '.join(expressions)} from {self._from()}{as_of}"
+        size = LONG_BATCH_ROWS if any(chosen.long for chosen in selections) else BATCH_ROWS
+        with self._reading(), self._connect() as connection:
+            with connection.cursor() as cursor:
+                cursor.execute("alter session set nls_numeric_characters = '.,'")
+            frames = connection.fetch_df_batches(statement, binds, size=size, fetch_decimals=True)
+            for frame in frames:
+                yield from pa.table(frame).rename_columns(list(columns)).to_batches()
+
+    def _from(self) -> str:
+        return f"{quoted(self._owner)}.{quoted(self._table)}"
+
+    def _description(self) -> _Description:
+        if self._described is None:
+            with self._reading(), self._connect() as connection, connection.cursor() as cursor:
+                self._described = self._describe(cursor)
+        return self._described
+
+    def _describe(self, cursor: oracledb.Cursor) -> _Description:
+        binds = {"owner_name": self._owner, "table_name": self._table}
+        columns: list[ColumnInfo] = []
+        selections: dict[str, Selection] = {}
+        for row in cursor.execute(_COLUMNS, binds).fetchall():
+            name, data_type, precision, scale, bytes_, characters, unit, nullable = row
+            precision, scale = _integer(precision), _integer(scale)
+            length = _integer(characters) or _integer(bytes_)
+            selections[name] = selection(data_type, precision, scale)
+            columns.append(
+                ColumnInfo(
+                    name=name,
+                    oracle_type=described(
+                        data_type, precision, scale, length, "CHAR" if unit == "C" else "BYTE"
+                    ),
+                    value_type=selections[name].value_type,
+                    arrow_type=selections[name].arrow_type,
+                    precision=precision,
+                    scale=scale,
+                    length=length,
+                    nullable=nullable != "N",
+                    padded=data_type in ("CHAR", "NCHAR"),
+                )
+            )
+        if not columns:
+            raise SourceFailed(f"{self.name} does not exist, or Concord may not read it.")
+        keys = _keys(cursor.execute(_KEYS, binds).fetchall(), {c.name for c in columns if c.nullable})
+        counted = cursor.execute(_STATISTICS, binds).fetchone()
+        if counted is None or counted[0] is None:
+            counted = cursor.execute(f"select count(*) from {self._from()}").fetchone()
+        assert counted is not None
+        return _Description(columns, selections, keys, int(counted[0]))
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except oracledb.Error as error:
+            code = code_of(error)
+            if code in _GONE:
+                raise SourceFailed(f"{self.name} {_GONE[code]}.") from error
+            if code in _CHANGED_WHILE_READING:
+                raise SourceInterrupted(f"{self.name} {_CHANGED_WHILE_READING[code]}.") from error
+            kind = SourceInterrupted if heals(error) else SourceFailed
+            raise kind(f"{self.name} could not be read. {translate(error).sentence}") from error
+        except (ValueError, OverflowError) as error:  # the driver, on dates before year 1 and the like
+            raise SourceFailed(f"{self.name} holds a value that cannot be read: {error}.") from error
+
+
+def _keys(rows: Sequence[tuple[str, str, str]], nullable: set[str]) -> list[DeclaredKey]:
+    columns: dict[tuple[str, str], list[str]] = {}
+    for constraint, kind, column in rows:
+        columns.setdefault((kind, constraint), []).append(column)
+    return [
+        DeclaredKey("primary key" if kind == "P" else f"unique key {constraint}", tuple(names))
+        for (kind, constraint), names in columns.items()
+        if kind == "P" or not nullable.intersection(names)
+    ]
+
+
+def _integer(value: object) -> int | None:
+    return None if value is None else int(str(value))
