@@ -1,0 +1,187 @@
+"""Views, sequences, synonyms, comments, TRUNCATE, RENAME, and every DROP."""
+
+from __future__ import annotations
+
+from app.localdb.contract import Kind
+from app.localdb.sql.compiled import Effect
+from app.localdb.sql.ddl.tables import TablesDdl
+from app.localdb.sql.refusals import refuse
+from app.localdb.sql.types import quote
+
+_UNITS = frozenset(["PACKAGE", "PROCEDURE", "FUNCTION", "TRIGGER", "TYPE"])
+
+
+class ObjectsDdl(TablesDdl):
+    """Objects other than tables and their indexes."""
+
+    def create_view(self) -> None:
+        """After CREATE [OR REPLACE] [FORCE] VIEW."""
+        from app.localdb.sql import compile as compile_sql
+
+        schema, view = self.schema_name()
+        names: list[str] = []
+        if self.at("("):
+            names = self.names_in_parentheses()
+        self.expect("AS")
+        start = self.offset
+        self.query()
+        text = self.source_text(start)
+        if self.accept("WITH", "READ", "ONLY"):
+            pass
+        elif self.at("WITH"):
+            raise self.unsupported("WITH CHECK OPTION")
+        compiled = compile_sql(
+            text, self.catalog, user=self.asked.user, current_schema=schema, play=self.play
+        )
+        if compiled.params:
+            raise refuse(1027, start)
+        if names and len(names) != len(compiled.columns):
+            raise refuse(1730, start)
+        listed = ", ".join(quote(name) for name in names or [column.name for column in compiled.columns])
+        self.emit(f"create or replace view {self.qualified(schema, view)} ({listed}) as {compiled.pg_text}")
+        entry = self.change("CREATE", "VIEW", schema, view)
+        entry.text = text
+        for column, name in zip(compiled.columns, names or [c.name for c in compiled.columns], strict=True):
+            entry.columns.append(self.view_column(name, column))
+
+    def create_sequence(self) -> None:
+        schema, sequence = self.schema_name(2277)
+        options = self.sequence_options()
+        self.emit(f"create sequence {self.qualified(schema, sequence)} {options}")
+        self.change("CREATE", "SEQUENCE", schema, sequence)
+
+    def alter_sequence(self) -> None:
+        found = self.existing("SEQUENCE", 2289)
+        options = self.sequence_options().replace("start with", "restart with")
+        self.emit(f"alter sequence {self.qualified(found.schema, found.name)} {options}")
+        self.change("ALTER", "SEQUENCE", found.schema, found.name)
+
+    def create_synonym(self, *, public: bool, replace: bool) -> None:
+        self.out.effect = Effect.CREATE_SYNONYM
+        schema, synonym = self.schema_name(995)
+        self.expect("FOR")
+        parts = self.dotted_name(903)
+        target = (parts[0], parts[-1]) if len(parts) == 2 else (self.asked.current_schema, parts[-1])
+        self.out.names = ["PUBLIC" if public else schema, synonym]
+        self.out.options = {"target": target, "replace": replace, "public": public}
+
+    def comment(self) -> None:
+        """After COMMENT ON: TABLE or COLUMN name IS 'text'."""
+        kind = self.accept_one("TABLE", "COLUMN", "MATERIALIZED", "INDEXTYPE", "OPERATOR")
+        if kind not in ("TABLE", "COLUMN"):
+            raise self.error(905) if kind is None else self.unsupported(f"COMMENT ON {kind}")
+        offset = self.offset
+        parts = list(self.dotted_name(903))
+        column = None
+        if kind == "COLUMN":
+            if len(parts) < 2:
+                raise refuse(1748, offset)
+            column = parts.pop()
+        schema = parts[0] if len(parts) == 2 else None
+        found = self.catalog.resolve(schema, parts[-1], self.asked.current_schema)
+        if found is None:
+            raise refuse(942, offset)
+        if column is not None and column not in found.by_name:
+            raise refuse(904, offset, f'"{column}"')
+        self.expect("IS")
+        text = self.token.value
+        if self.token.word or (not text and self.pos >= len(self.tokens) - 1):
+            raise self.error(1780)
+        self.advance()
+        self.out.effect = Effect.COMMENT
+        self.out.options = {"schema": found.schema, "object": found.name, "column": column, "text": text}
+
+    def truncate(self) -> None:
+        self.expect("TABLE", 3290)
+        found = self.existing("TABLE", 942)
+        self.accept("DROP", "STORAGE")
+        self.accept("REUSE", "STORAGE")
+        cascade = " cascade" if self.accept("CASCADE") else ""
+        self.emit(f"truncate table {self.qualified(found.schema, found.name)}{cascade}")
+        self.change("TRUNCATE", "TABLE", found.schema, found.name)
+
+    def rename(self) -> None:
+        """RENAME old TO new: an object of the own schema."""
+        offset = self.offset
+        before = self.name(903)
+        self.expect("TO", 946)
+        after = self.name(903)
+        found = self.catalog.resolve(self.asked.user, before, self.asked.user)
+        if found is None or found.kind not in ("TABLE", "VIEW", "SEQUENCE"):
+            raise refuse(4043, offset, before)
+        entry = self.change("RENAME", str(found.kind), found.schema, found.name)
+        entry.new_name = after
+        kind = str(found.kind).lower()
+        self.emit(f"alter {kind} {self.qualified(found.schema, found.name)} rename to {quote(after)}")
+
+    # -- DROP --------------------------------------------------------------------------------------------
+
+    def drop(self) -> None:
+        """After DROP."""
+        if self.accept("TABLE"):
+            self._drop_table()
+        elif self.accept("VIEW"):
+            self._drop_plain("VIEW", 942)
+            self.accept("CASCADE", "CONSTRAINTS")
+        elif self.accept("SEQUENCE"):
+            self._drop_plain("SEQUENCE", 2289)
+        elif self.accept("INDEX"):
+            self._drop_index()
+        elif self.at("PUBLIC", "SYNONYM"):
+            public = self.accept("PUBLIC")
+            self.expect("SYNONYM")
+            self.out.effect = Effect.DROP_SYNONYM
+            schema, name = self.schema_name(995)
+            self.accept("FORCE")
+            self.out.names = ["PUBLIC" if public else schema, name]
+        elif self.token.word in _UNITS:
+            self._drop_unit()
+        else:
+            self.drop_account()
+
+    def drop_account(self) -> None:
+        """DROP USER and DROP ROLE: see accounts."""
+        raise self.error(950)
+
+    def _refuse_if_exists(self) -> None:
+        if self.at("IF"):
+            raise self.error(933) if self.play == "19c" else self.unsupported("IF EXISTS")
+
+    def _drop_table(self) -> None:
+        self._refuse_if_exists()
+        found = self.existing("TABLE", 942)
+        cascade = " cascade" if self.accept("CASCADE", "CONSTRAINTS") else ""
+        self.accept("PURGE")
+        self.emit(f"drop table {self.qualified(found.schema, found.name)}{cascade}")
+        self.change("DROP", "TABLE", found.schema, found.name)
+
+    def _drop_plain(self, kind: str, code: int) -> None:
+        self._refuse_if_exists()
+        found = self.existing(kind, code)
+        self.emit(f"drop {kind.lower()} {self.qualified(found.schema, found.name)}")
+        self.change("DROP", kind, found.schema, found.name)
+
+    def _drop_index(self) -> None:
+        self._refuse_if_exists()
+        schema, index = self.schema_name(953)
+        table = self.catalog.index_table(schema, index)
+        if table is None:
+            raise self.error(1418)
+        if index in self.catalog.constraint_names(*table):
+            raise self.error(2429)
+        self.accept("ONLINE")
+        self.accept("FORCE")
+        self.emit(f"drop index {self.qualified(schema, index)}")
+        self.change("DROP", "INDEX", schema, index)
+
+    def _drop_unit(self) -> None:
+        kind = self.advance().word
+        if kind in ("PACKAGE", "TYPE") and self.accept("BODY"):
+            kind += " BODY"
+        self._refuse_if_exists()
+        schema, name = self.schema_name(4043)
+        self.accept("FORCE")
+        self.out.kind = Kind.DDL
+        self.out.effect = Effect.DROP_UNIT
+        self.out.names = [schema, name]
+        self.out.options = {"kind": kind}

@@ -1,0 +1,345 @@
+"""CREATE TABLE, ALTER TABLE and indexes."""
+
+from __future__ import annotations
+
+from app.localdb.contract import OraType
+from app.localdb.sql import nodes as n
+from app.localdb.sql.catalog import ObjectInfo
+from app.localdb.sql.compiled import TableChange
+from app.localdb.sql.ddl.columns import ColumnDefinition, ColumnsDdl, Constraint, length_check, scope_of
+from app.localdb.sql.refusals import refuse
+from app.localdb.sql.types import Ty, describe, pg_type, quote
+
+_ROWID = "\"ROWID\" bigint not null default nextval('oracle.rowid_seq'::regclass)"
+
+
+class TablesDdl(ColumnsDdl):
+    """Tables and their indexes."""
+
+    # -- CREATE TABLE ------------------------------------------------------------------------------------
+
+    def create_table(self) -> None:
+        """After CREATE TABLE: the name, columns and constraints, physical clauses, or AS query."""
+        if self.at("IF"):
+            self._if_not_exists()
+        schema, table = self.schema_name()
+        definitions: list[ColumnDefinition] = []
+        constraints: list[Constraint] = []
+        if self.accept("("):
+            while True:
+                if self.at("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
+                    constraints.append(self.table_constraint())
+                else:
+                    definitions.append(self.column_definition())
+                if not self.accept(","):
+                    break
+            if not self.at(")"):
+                raise self.error(907)
+            self.advance()
+        self.skip_physical()
+        if self.at("ORGANIZATION", "PARTITION", "CLUSTER", "LOB", "NESTED", "XMLTYPE", "EXTERNAL"):
+            raise self.unsupported(f"{self.token.word} in CREATE TABLE")
+        if self.accept("AS"):
+            self._create_as(schema, table, definitions)
+            return
+        if not definitions:
+            raise self.error(922 if not constraints else 904)
+        self._create(schema, table, definitions, constraints)
+
+    def _if_not_exists(self) -> None:
+        if self.play == "19c":
+            raise self.error(922)
+        raise self.unsupported("IF NOT EXISTS")
+
+    def _create(
+        self,
+        schema: str,
+        table: str,
+        definitions: list[ColumnDefinition],
+        constraints: list[Constraint],
+    ) -> None:
+        columns: dict[str, tuple[Ty, bool]] = {}
+        for each in definitions:
+            if each.name in columns:
+                raise refuse(957, each.offset)
+            if each.ty is not None:
+                columns[each.name] = (each.ty, each.nullable)
+            else:
+                columns[each.name] = (Ty(OraType.VARCHAR2, size=4000, chars=4000), True)
+        entry = TableChange("CREATE", "TABLE", schema, table)
+        parts = []
+        for each in definitions:
+            sql, change = self.column_sql(schema, table, each, columns)
+            parts.append(sql)
+            entry.columns.append(change)
+            constraints.extend(each.constraints)
+        parts.append(_ROWID)
+        for found in constraints:
+            parts.append(self.constraint_sql(found, columns))
+            self._note_json(found, entry)
+        self.emit(f"create table {self.qualified(schema, table)} ({', '.join(parts)})")
+        self._finish_table(schema, table, definitions)
+        self.out.changes.append(entry)
+
+    def _finish_table(self, schema: str, table: str, definitions: list[ColumnDefinition]) -> None:
+        name = self.qualified(schema, table)
+        self.emit(f'create unique index on {name} ("ROWID")')
+        for each in definitions:
+            if each.identity is not None:
+                sequence = self.qualified(schema, f"ISEQ$$_{table}"[:63])
+                self.emit(f"alter sequence {sequence} owned by {name}.{quote(each.name)}")
+
+    @staticmethod
+    def _note_json(found: Constraint, entry: TableChange) -> None:
+        check = found.check
+        while isinstance(check, n.Paren):
+            check = check.operand
+        if isinstance(check, n.IsJson) and not check.negated and isinstance(check.operand, n.Name):
+            for change in entry.columns:
+                if change.name == check.operand.parts[-1]:
+                    change.is_json = True
+
+    def _create_as(self, schema: str, table: str, definitions: list[ColumnDefinition]) -> None:
+        from app.localdb.sql import compile as compile_sql
+
+        start = self.offset
+        self.query()
+        compiled = compile_sql(
+            self.source_text(start),
+            self.catalog,
+            user=self.asked.user,
+            current_schema=self.asked.current_schema,
+            play=self.play,
+        )
+        if compiled.params:
+            raise refuse(1027, start)
+        entry = TableChange("CREATE", "TABLE", schema, table)
+        parts = []
+        for index, column in enumerate(compiled.columns):
+            name = definitions[index].name if index < len(definitions) else column.name
+            found = ColumnDefinition(name, start)
+            found.ty = Ty(
+                column.type, column.precision, column.scale, column.size, column.chars,
+                bpchar=column.type is OraType.CHAR,
+            )  # fmt: skip
+            parts.append(f"{quote(name)} {pg_type(found.ty)}")
+            entry.columns.append(self.entry(found))
+        name = self.qualified(schema, table)
+        self.emit(f"create table {name} ({', '.join([*parts, _ROWID])})")
+        listed = ", ".join(part.split(" ", 1)[0] for part in parts)
+        self.emit(f"insert into {name} ({listed}) {compiled.pg_text}")
+        self._finish_table(schema, table, [])
+        self.out.changes.append(entry)
+
+    # -- ALTER TABLE -------------------------------------------------------------------------------------
+
+    def alter_table(self) -> None:
+        """After ALTER TABLE: one or more of ADD, MODIFY, DROP, RENAME."""
+        found = self.existing("TABLE", 942)
+        self._entry = self.change("ALTER", "TABLE", found.schema, found.name)
+        columns = scope_of(list(found.columns))
+        name = self.qualified(found.schema, found.name)
+        while self.token.word or self.token.value:
+            if self.accept("ADD"):
+                self._add(found, name, columns)
+            elif self.accept("MODIFY"):
+                self._modify(name, columns)
+            elif self.accept("DROP"):
+                self._drop(found, name)
+            elif self.accept("RENAME"):
+                self._rename(found, name)
+            else:
+                before = self.pos
+                self.skip_physical()
+                if self.pos == before:
+                    if self.at("MOVE", "ENABLE", "DISABLE", "SET", "SHRINK", "PARTITION", "READ"):
+                        raise self.unsupported(f"ALTER TABLE ... {self.token.word}")
+                    raise self.error(1735)
+
+    def _add(self, found: ObjectInfo, name: str, columns: dict[str, tuple[Ty, bool]]) -> None:
+        grouped = self.accept("(")
+        while True:
+            if self.at("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
+                constraint = self.table_constraint()
+                self.emit(f"alter table {name} add {self.constraint_sql(constraint, columns)}")
+                self._note_json_later(constraint)
+            else:
+                self._add_column(found, name, columns)
+            if not (grouped and self.accept(",")):
+                break
+        if grouped:
+            self.expect_close()
+
+    def _add_column(self, found: ObjectInfo, name: str, columns: dict[str, tuple[Ty, bool]]) -> None:
+        each = self.column_definition()
+        if each.name in columns:
+            raise refuse(1430, each.offset)
+        if each.ty is not None:
+            columns[each.name] = (each.ty, each.nullable)
+        sql, change = self.column_sql(found.schema, found.name, each, columns)
+        self._entry.columns.append(change)
+        self.emit(f"alter table {name} add column {sql}")
+        for constraint in each.constraints:
+            self.emit(f"alter table {name} add {self.constraint_sql(constraint, columns)}")
+            self._note_json(constraint, self._entry)
+
+    def _note_json_later(self, constraint: Constraint) -> None:
+        check = constraint.check
+        if isinstance(check, n.IsJson) and isinstance(check.operand, n.Name):
+            change = self.entry(ColumnDefinition(check.operand.parts[-1], constraint.offset))
+            self._entry.columns.append(change)
+            self._note_json(constraint, self._entry)
+
+    def _modify(self, name: str, columns: dict[str, tuple[Ty, bool]]) -> None:
+        grouped = self.accept("(")
+        while True:
+            each = self.column_definition(modify=True)
+            if each.name not in columns:
+                raise refuse(904, each.offset, f'"{each.name}"')
+            self._modify_column(name, each, columns)
+            if not (grouped and self.accept(",")):
+                break
+        if grouped:
+            self.expect_close()
+
+    def _modify_column(self, name: str, each: ColumnDefinition, columns: dict[str, tuple[Ty, bool]]) -> None:
+        alter = f"alter table {name} alter column {quote(each.name)}"
+        if each.identity is not None or each.virtual is not None:
+            raise self.unsupported("MODIFY to an identity or virtual column", each.offset)
+        if each.ty is not None:
+            columns[each.name] = (each.ty, each.nullable)
+            self.emit(f"alter table {name} drop constraint if exists {quote('$len_' + each.name[:50])}")
+            self.emit(f"{alter} type {pg_type(each.ty)}")
+            if check := length_check(each):
+                self.emit(f"alter table {name} add {check}")
+        if each.has_default:
+            if each.ty is None:
+                each.ty = columns[each.name][0]
+                self.emit(f"{alter} set default {self.default_sql(each)}")
+                each.ty = None
+            else:
+                self.emit(f"{alter} set default {self.default_sql(each)}")
+        if each.null_written:
+            self.emit(f"{alter} {'drop' if each.nullable else 'set'} not null")
+        for constraint in each.constraints:
+            self.emit(f"alter table {name} add {self.constraint_sql(constraint, columns)}")
+        self._entry.columns.append(self.entry(each))
+
+    def _drop(self, found: ObjectInfo, name: str) -> None:
+        if self.accept("COLUMN"):
+            names = [self.name()]
+        elif self.at("("):
+            names = self.names_in_parentheses()
+        else:
+            self._drop_constraint(found, name)
+            return
+        cascade = " cascade" if self.accept("CASCADE", "CONSTRAINTS") else ""
+        for column in names:
+            if column not in found.by_name:
+                raise self.error(904, f'"{column}"')
+            self.emit(f"alter table {name} drop column {quote(column)}{cascade}")
+            self._entry.dropped_columns.append(column)
+
+    def _drop_constraint(self, found: ObjectInfo, name: str) -> None:
+        known = self.catalog.constraint_names(found.schema, found.name)
+        if self.accept("PRIMARY"):
+            self.expect("KEY")
+            names = [each for each, kind in known.items() if kind == "P"]
+            if not names:
+                raise self.error(2441)
+        elif self.accept("CONSTRAINT"):
+            names = [self.name()]
+            if names[0] not in known:
+                raise self.error(2443)
+        else:
+            raise self.error(905)
+        cascade = " cascade" if self.accept("CASCADE") else ""
+        self.accept("KEEP", "INDEX")
+        self.accept("DROP", "INDEX")
+        for each in names:
+            self.emit(f"alter table {name} drop constraint {quote(each)}{cascade}")
+
+    def _rename(self, found: ObjectInfo, name: str) -> None:
+        if self.accept("COLUMN"):
+            before = self.name()
+            self.expect("TO")
+            after = self.name()
+            if before not in found.by_name:
+                raise self.error(904, f'"{before}"')
+            if after in found.by_name:
+                raise self.error(957)
+            self.emit(f"alter table {name} rename column {quote(before)} to {quote(after)}")
+            self._entry.renamed_columns[before] = after
+        elif self.accept("CONSTRAINT"):
+            before = self.name()
+            self.expect("TO")
+            self.emit(f"alter table {name} rename constraint {quote(before)} to {quote(self.name())}")
+        else:
+            self.expect("TO")
+            self._entry.action = "RENAME"
+            self._entry.new_name = self.name()
+            self.emit(f"alter table {name} rename to {quote(self._entry.new_name)}")
+
+    # -- indexes -----------------------------------------------------------------------------------------
+
+    def create_index(self, *, unique: bool) -> None:
+        """After CREATE [UNIQUE] INDEX. A row whose keys are all NULL has no entry, as in Oracle."""
+        schema, index = self.schema_name(953)
+        self.expect("ON", 969)
+        table = self.existing("TABLE", 942)
+        columns = scope_of(list(table.columns))
+        translator = self.translator(columns)
+        keys: list[str] = []
+        nullable: list[str] = []
+        always = False
+        self.expect_open()
+        start = self.offset
+        while True:
+            node = self.value()
+            value = translator.value(node)
+            if translator.params:
+                raise refuse(1027, node.offset)
+            direction = " desc" if self.accept("DESC") else ""
+            self.accept("ASC")
+            plain = isinstance(node, n.Name)
+            keys.append((value.sql if plain else f"({value.sql})") + direction)
+            nullable.append(f"({value.sql}) is not null")
+            always = always or not value.nullable
+            if not self.accept(","):
+                break
+        text = self.source_text(start)
+        self.expect_close()
+        self.skip_physical()
+        kind = "unique index" if unique else "index"
+        # Two entries that agree in NULLs, too, are duplicates for Oracle.
+        nulls = " nulls not distinct" if unique else ""
+        where = "" if always else f" where {' or '.join(nullable)}"
+        if schema != table.schema:
+            raise self.unsupported("an index in another schema than its table's")
+        self.emit(
+            f"create {kind} {quote(index)} on {self.qualified(table.schema, table.name)}"
+            f" ({', '.join(keys)}){nulls}{where}"
+        )
+        self.change("CREATE", "INDEX", schema, index).text = text
+
+    def alter_index(self) -> None:
+        """After ALTER INDEX: RENAME, or what only reorganizes."""
+        schema, index = self.schema_name(953)
+        if self.catalog.index_table(schema, index) is None:
+            raise self.error(1418)
+        if self.accept("RENAME"):
+            self.expect("TO")
+            entry = self.change("RENAME", "INDEX", schema, index)
+            entry.new_name = self.name()
+            self.emit(f"alter index {self.qualified(schema, index)} rename to {quote(entry.new_name)}")
+        elif self.at("REBUILD", "COALESCE"):
+            self.advance()
+            self.skip_physical()
+        else:
+            before = self.pos
+            self.skip_physical()
+            if self.pos == before:
+                raise self.unsupported(f"ALTER INDEX ... {self.token.word}")
+
+
+__all__ = ["TablesDdl", "describe"]
