@@ -44,14 +44,14 @@ class TablesDdl(ColumnsDdl):
             return
         if not definitions:
             raise self.error(922 if not constraints else 904)
-        self._create(schema, table, definitions, constraints)
+        self._write_table(schema, table, definitions, constraints)
 
     def _if_not_exists(self) -> None:
         if self.play == "19c":
             raise self.error(922)
         raise self.unsupported("IF NOT EXISTS")
 
-    def _create(
+    def _write_table(
         self,
         schema: str,
         table: str,
