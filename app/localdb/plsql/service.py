@@ -1,0 +1,197 @@
+"""What the session calls: run a block, create and drop units, forget what was compiled."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from app.localdb.contract import Bind, Direction, OraType
+from app.localdb.errors import OracleError
+from app.localdb.plsql import triggers
+from app.localdb.plsql.failures import CompileError, Lines
+from app.localdb.plsql.host import Host, HostDatabase
+from app.localdb.plsql.library import Library, context, library
+from app.localdb.plsql.parser import UnitParser
+from app.localdb.plsql.types import BY_ORA, INTEGER, SYS_REFCURSOR, CollectionType, Scalar, Type
+from app.localdb.plsql.units import (
+    BlockUnit,
+    PackageUnit,
+    compile_package,
+    compile_package_body,
+    compile_standalone,
+)
+from app.localdb.plsql.values import Collection, CursorHandle
+
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))  # one PL/SQL call takes about six Python calls
+
+
+def run_block(
+    host: Host, text: str, binds: Sequence[Bind], values: Sequence[Any]
+) -> tuple[list[Direction], list[Any]]:
+    """Run an anonymous block or CALL once. Answers the direction and the value of each bind (None where IN).
+
+    What the block did is undone when it fails, back to its start or to its last COMMIT. Raises OracleError:
+    ORA-06550 when it does not compile, else the unhandled exception with its ORA-06512 lines.
+    """
+    shared = library(host)
+    signature = tuple((b.name, b.type, b.size, b.array) for b in binds)
+    block = shared.block(host, text, [(b.name, bind_type(b)) for b in binds], signature)
+    directions = _directions(block)
+    ctx = context(host)
+    before, ctx.host = ctx.host, host
+    mark = host.mark()
+    try:
+        results = block.run(ctx, [_incoming(b, v) for b, v in zip(binds, values, strict=True)])
+    except BaseException:
+        host.undo_to(mark)
+        raise
+    finally:
+        ctx.host = before
+    host.release(mark)
+    out = [
+        None if direction is Direction.IN else _outgoing(value)
+        for direction, value in zip(directions, results, strict=True)
+    ]
+    return directions, out
+
+
+def bind_type(bind: Bind) -> Type:
+    """The type of a bind variable, as the client declared it."""
+    if bind.type is OraType.CURSOR:
+        return SYS_REFCURSOR
+    base = BY_ORA.get(bind.type)
+    if base is None:
+        raise OracleError(3001, f"unimplemented feature: a bind of type {bind.type.name} is not supported by the local "
+                          "database")  # fmt: skip
+    if bind.type in (OraType.VARCHAR2, OraType.CHAR, OraType.RAW):
+        # a CHAR bind is not padded: the client sends what it has
+        ora = OraType.VARCHAR2 if bind.type is OraType.CHAR else bind.type
+        base = Scalar(ora, base.name, size=min(bind.size, 32767))
+    if bind.array:
+        return CollectionType("BIND", "INDEX BY", base, INTEGER)
+    return base
+
+
+def _directions(block: BlockUnit) -> list[Direction]:
+    found = []
+    for assigned, read in zip(block.assigned, block.read, strict=True):
+        found.append(Direction.IN if not assigned else Direction.IN_OUT if read else Direction.OUT)
+    return found
+
+
+def _incoming(bind: Bind, value: Any) -> Any:
+    if bind.array:
+        type_ = bind_type(bind)
+        assert isinstance(type_, CollectionType)
+        fit = type_.element.fit
+        return Collection(type_, True, [fit(v) for v in value or ()])
+    if bind.type is OraType.CURSOR and value is not None and not isinstance(value, CursorHandle):
+        handle = CursorHandle()
+        handle.result, handle.is_open = value, True
+        return handle
+    return value
+
+
+def _outgoing(value: Any) -> Any:
+    if isinstance(value, Collection):
+        return value.elements()
+    if isinstance(value, CursorHandle):
+        return value.result if value.is_open else None
+    return value
+
+
+# Units
+
+
+def create_unit(host: Host, text: str, owner: str | None = None) -> bool:
+    """CREATE [OR REPLACE] of a package, its body, a procedure, a function or a trigger; or their bare source.
+
+    True when it was stored with compilation errors (USER_ERRORS has them). Raises OracleError when nothing
+    was stored.
+    """
+    try:
+        parser = UnitParser(text)
+        replace = parser.create_prefix()
+        start = parser.here
+        kind, schema, name = parser.heading()
+    except CompileError as error:
+        code, _, message = error.text.partition(": ")
+        if code == "ORA-03001":
+            raise OracleError(3001, message, error.offset) from error
+        raise OracleError(922, "missing or invalid option", error.offset) from error
+    source = (
+        text[start:].rstrip().removesuffix("/").rstrip()
+        if text.rstrip().endswith("\n/")
+        else text[start:].rstrip()
+    )
+    owner = owner or schema or host.current_schema
+    _check_name(host, owner, name, kind, replace)
+    shared = library(host)
+    lines = Lines(source)
+    trigger = None
+    try:
+        if kind == "TRIGGER":
+            trigger = triggers.compile_trigger(host, shared, owner, name, source)
+            errors = trigger.errors
+        else:
+            errors = _compile(host, shared, owner, name, kind, source)
+    except CompileError as error:
+        errors = [error]
+    rows = [(*lines.place(error.offset), error.text) for error in errors]
+    host.store_unit(owner, name, kind, source, "INVALID" if errors else "VALID", rows)
+    if trigger is not None and not errors:
+        triggers.install(host, trigger)
+    shared.invalidate()
+    return bool(errors)
+
+
+def _check_name(host: Host, owner: str, name: str, kind: str, replace: bool) -> None:
+    if kind == "PACKAGE BODY":
+        if not replace and host.fetch_unit(owner, name, kind) is not None:
+            raise OracleError(955, "name is already used by an existing object")
+        return
+    found = host.catalog.resolve(owner, name, owner)
+    if found is None or found.schema != owner or found.name != name:
+        return
+    if not replace or found.kind.value != kind:
+        raise OracleError(955, "name is already used by an existing object")
+
+
+def _compile(
+    host: Host, shared: Library, owner: str, name: str, kind: str, source: str
+) -> list[CompileError]:
+    with host.as_user(owner):
+        if kind == "PACKAGE":
+            return compile_package(host, shared, owner, name, source).errors
+        if kind in ("PROCEDURE", "FUNCTION"):
+            return compile_standalone(host, shared, owner, name, source).errors
+        specification = host.fetch_unit(owner, name, "PACKAGE")
+        if specification is None:
+            return [CompileError(f"PLS-00304: cannot compile body of '{name}' without its specification", 0)]
+        unit = compile_package(host, shared, owner, name, specification)
+        if unit.errors:
+            return [
+                CompileError(f"PLS-00905: object {owner}.{name} is invalid", 0),
+                CompileError(f"PLS-00304: cannot compile body of '{name}' without its specification", 0),
+            ]
+        assert isinstance(unit, PackageUnit)
+        return compile_package_body(host, unit, source)[0]
+
+
+def drop_unit(host: Host, owner: str, name: str, kind: str) -> None:
+    """Before a unit's source goes: take its trigger out of PostgreSQL and forget what was compiled."""
+    if kind == "TRIGGER":
+        triggers.remove(host, owner, name)
+    library(host).invalidate()
+
+
+def invalidate(database: HostDatabase) -> None:
+    """After any DDL, grant or revoke: what was compiled may mean something else now."""
+    if database.plsql is not None:
+        database.plsql.invalidate()
+
+
+def reset(host: Host) -> None:
+    """Forget the session's package state and output."""
+    host.plsql = None
