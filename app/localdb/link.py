@@ -17,7 +17,6 @@ from app.localdb.pg import Connection, Field, PgError, PgGone, Result, Row
 from app.localdb.spool import Spool
 
 _STATEMENTS = 200  # prepared statements kept in PostgreSQL for one session
-_READ_AHEAD = 500  # rows asked for at least, unless fetching locks them
 
 Values = Sequence[bytes | None]
 
@@ -41,10 +40,11 @@ class Prepared:
 class Portal:
     """An open result: rows already read, then a portal in PostgreSQL, or a spool once it had to be emptied."""
 
-    def __init__(self, link: Link, name: str, *, locking: bool) -> None:
+    def __init__(self, link: Link, name: str, *, locking: bool, ahead: int) -> None:
         self._link = link
         self.name = name
-        self.locking = locking  # SKIP LOCKED: each fetched row is locked, so never read ahead
+        self.locking = locking  # each fetched row is locked
+        self._ahead = 0 if locking else ahead  # rows to ask for at least
         self.rows: list[Row] = []
         self.spool: Spool | None = None
         self.open = True  # PostgreSQL may have more
@@ -67,7 +67,7 @@ class Portal:
             self.rows = batch[missing:]
         if len(found) < count and self.open:
             missing = count - len(found)
-            batch = self._link.fetch(self, missing if self.locking else max(missing, _READ_AHEAD))
+            batch = self._link.fetch(self, max(missing, self._ahead))
             found += batch[:missing]
             self.rows = batch[missing:]
         return found
@@ -160,16 +160,20 @@ class Link:
         types: tuple[int, ...],
         values: Values,
         *,
-        limit: int = _READ_AHEAD,
+        limit: int,
+        ahead: int = 0,
         locking: bool = False,
         lock_wait_ms: int | None = None,
     ) -> Portal:
-        """Open a query and read up to `limit` rows of it (0 = all, -1 = none yet). Raises PgError."""
+        """Open a query and read up to `limit` rows of it (0 = all, -1 = none yet), later `ahead` at a time.
+
+        `locking` says that fetched rows are locked: never more than asked for. Raises PgError.
+        """
         pinned = locking or self._explicit or self._pinned or bool(self._deferred) or lock_wait_ms is not None
         protected = self._begin(explicit=pinned or bool(self._portals), lock_wait_ms=lock_wait_ms)
         prepared = self._prepare(sql, types)
         self._names += 1
-        portal = Portal(self, f"c{self._names}", locking=locking)
+        portal = Portal(self, f"c{self._names}", locking=locking, ahead=ahead)
         self.connection.bind(portal.name, prepared.name, values)
         if limit >= 0:
             self.connection.execute(portal.name, limit)
@@ -182,7 +186,13 @@ class Link:
         except PgError as error:
             self._undo(protected)
             if self._stale(error, sql, types):
-                return self.query(sql, types, values, limit=limit, locking=locking, lock_wait_ms=lock_wait_ms)
+                return self.query(
+                    *(sql, types, values),
+                    limit=limit,
+                    ahead=ahead,
+                    locking=locking,
+                    lock_wait_ms=lock_wait_ms,
+                )
             raise
         for result in results:
             portal.rows = result.rows

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.localdb import plsql, sql
 from app.localdb.catalog.store import UserCatalog
-from app.localdb.contract import BatchError, Bind, Column, Cursor, Direction, Kind, Outcome
+from app.localdb.contract import BatchError, Bind, Column, Cursor, Direction, Kind, OraType, Outcome
 from app.localdb.cursors import ResultCursor
 from app.localdb.ddl import Definition
 from app.localdb.errors import OracleError, from_postgres, oracle_error
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from app.localdb.database import Database
 
 _COMPILED = 500  # compiled statements a session remembers
+_READ_AHEAD = 500  # rows read from PostgreSQL at least, whatever the client asks for
+_READ_AHEAD_LOBS = 10  # the same when a row may hold megabytes
+_LARGE = (OraType.CLOB, OraType.BLOB, OraType.LONG, OraType.LONG_RAW, OraType.JSON)
 
 DmlResult = tuple[int, list[tuple[Any, ...]]]
 
@@ -279,8 +282,12 @@ class Session:
     def _open(self, compiled: Compiled, values: Sequence[bytes | None]) -> ResultCursor:
         if any(name.startswith("V_$") for owner, name in compiled.tables if owner == "SYS"):
             self.database.publish_sessions()
-        locking = compiled.for_update and compiled.skip_locked
-        limit = -1 if locking else 0 if compiled.for_update else 500
+        ahead = _READ_AHEAD_LOBS if any(c.type in _LARGE for c in compiled.columns) else _READ_AHEAD
+        limit = ahead
+        if (
+            compiled.for_update
+        ):  # Oracle locks all rows at the open, unless it skips locked ones as it fetches
+            limit = -1 if compiled.skip_locked else 0
         wait_ms = compiled.wait * 1000 if compiled.wait else None
         with self._mapped(waited=compiled.wait is not None):
             portal = self.link.query(
@@ -288,6 +295,7 @@ class Session:
                 (),
                 values,
                 limit=limit,
+                ahead=ahead,
                 locking=compiled.for_update,
                 lock_wait_ms=wait_ms,
             )
