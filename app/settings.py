@@ -88,6 +88,7 @@ class Settings:
     # The worker
     wakeup: WakeupMode = knob("cqn", "how a worker hears of new jobs; polling is always on beside cqn")
     worker_slots: int = knob(1, "jobs that one worker runs at once", minimum=1, maximum=64)
+    worker_queue: str = knob("DEFAULT", "queue whose jobs the worker runs")
     worker_poll_seconds: float = knob(
         5.0,
         "longest wait of an idle worker between two looks; the delay of a new job with notification down",

@@ -39,8 +39,6 @@ from worker.wakeup import Bell, ChangeNotification, NoBell
 
 log = structlog.get_logger("worker")
 
-QUEUE = "DEFAULT"
-
 _FIRST_POLL_SECONDS = 0.2
 _RETRY_SECONDS = (0.5, 15.0)
 _DEBOUNCE_SECONDS = 0.05  # after the bell, by chance: a hundred workers must not ask at once for one job
@@ -149,7 +147,7 @@ class Worker:
             free = self._settings.worker_slots - len(self._runs)
             if free <= 0:
                 return []
-        claimed = await self._storage.claim(self.worker_id, QUEUE, free)
+        claimed = await self._storage.claim(self.worker_id, self._settings.worker_queue, free)
         for job in claimed:
             self._start(job)
         return claimed

@@ -1,0 +1,159 @@
+"""Real worker processes, real signals, and the rows that they leave."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings
+from tests.queue.conftest import Queue, WorkerProcess, wait_for
+
+Start = Callable[..., WorkerProcess]
+
+
+def test_a_job_is_run_and_its_result_stored(queue: Queue, start: Start) -> None:
+    worker = start()
+    job = queue.enqueue(do="finish")
+    queue.wait(job, "COMPLETED")
+    assert queue.row(job, "attempt", "run_token", "match_percentage") == (1, 1, 100)
+    [(worker_id,)] = queue.rows("select worker_id from workers where pid = :pid", pid=worker.pid)
+    assert queue.row(job, "worker_id") == worker_id
+
+
+def test_two_workers_never_run_the_same_job(queue: Queue, start: Start, tmp_path: Path) -> None:
+    jobs = {queue.enqueue(do="finish", mark=str(tmp_path / f"job-{number}")) for number in range(12)}
+    start(worker_slots=2)
+    start(worker_slots=2)
+    for job in jobs:
+        queue.wait(job, "COMPLETED", 60)
+    for number in range(12):
+        [mark] = (tmp_path / f"job-{number}").read_text().splitlines()
+        assert mark.split()[1] == "1"
+    by_worker = Counter(queue.row(job, "worker_id") for job in jobs)
+    assert len(by_worker) == 2, by_worker
+
+
+def test_a_failing_job_is_tried_again_later_and_says_why(queue: Queue, start: Start) -> None:
+    start()
+    job = queue.enqueue(do="segfault")
+    wait_for(lambda: queue.row(job, "ready") == 0)
+    [(code, sentence)] = queue.rows(
+        "select error_code, error_sentence from job_failures_v where job_id = :id", id=job
+    )
+    assert code == "crashed"
+    assert "SIGSEGV" in sentence
+
+
+def test_the_job_of_a_killed_worker_is_run_again_by_another(
+    queue: Queue, start: Start, tmp_path: Path
+) -> None:
+    marks, file = tmp_path / "marks", tmp_path / "go"
+    job = queue.enqueue(do="finish after", file=str(file), mark=str(marks))
+    first = start()
+    queue.wait(job, "RUNNING")
+    wait_for(marks.exists)
+    first.signal(signal.SIGKILL)
+    first.wait()
+    second = start()
+    wait_for(lambda: len(marks.read_text().splitlines()) == 2, what="the second run")
+    file.touch()
+    queue.wait(job, "COMPLETED")
+    assert queue.row(job, "attempt", "run_token") == (2, 2)
+    [(worker_id,)] = queue.rows("select worker_id from workers where pid = :pid", pid=second.pid)
+    assert queue.row(job, "worker_id") == worker_id
+    assert queue.rows("select count(*) from workers") == [(1,)]
+
+
+def test_a_stalled_worker_that_comes_back_cannot_write_its_result(
+    queue: Queue, start: Start, tmp_path: Path
+) -> None:
+    marks, file = tmp_path / "marks", tmp_path / "go"
+    job = queue.enqueue(do="finish after", file=str(file), mark=str(marks))
+    zombie = start()
+    wait_for(marks.exists)
+    zombie.signal(signal.SIGSTOP)
+    second = start()
+    wait_for(lambda: len(marks.read_text().splitlines()) == 2, what="the second run")
+    [(worker_id,)] = queue.rows("select worker_id from workers where pid = :pid", pid=second.pid)
+    zombie.signal(signal.SIGCONT)
+    wait_for(lambda: "declared lost" in zombie.text() or "fence_lost" in zombie.text())
+    assert queue.row(job, "status", "worker_id", "run_token") == ("RUNNING", worker_id, 2)
+    file.touch()
+    queue.wait(job, "COMPLETED")
+    assert queue.row(job, "worker_id", "run_token") == (worker_id, 2)
+
+
+def test_cancel_of_a_running_job_is_effective_within_two_seconds(
+    queue: Queue, start: Start, tmp_path: Path
+) -> None:
+    marks = tmp_path / "marks"
+    start()
+    job = queue.enqueue(do="sleep", seconds=300, mark=str(marks))
+    child = wait_for(lambda: marks.exists() and marks.read_text().split())[0]
+    asked = time.monotonic()
+    assert queue.call("cancel", job, "ada") == "RUNNING"
+    queue.wait(job, "CANCELLED", 5)
+    assert time.monotonic() - asked < 2
+    assert not Path(f"/proc/{child}").exists()
+
+
+def test_an_idle_worker_leaves_at_once_and_takes_its_row_with_it(queue: Queue, start: Start) -> None:
+    worker = start(drain_seconds=60)
+    worker.signal(signal.SIGTERM)
+    assert worker.wait(5) == 0
+    assert queue.rows("select count(*) from workers") == [(0,)]
+
+
+def test_a_draining_worker_lets_a_job_end_within_the_grace_and_claims_no_other(
+    queue: Queue, start: Start, tmp_path: Path
+) -> None:
+    marks, file = tmp_path / "marks", tmp_path / "go"
+    worker = start(drain_seconds=30)
+    job = queue.enqueue(do="finish after", file=str(file), mark=str(marks))
+    wait_for(marks.exists)
+    worker.signal(signal.SIGTERM)
+    wait_for(lambda: queue.rows("select status from workers") == [("DRAINING",)])
+    other = queue.enqueue(do="finish")
+    file.touch()
+    assert worker.wait(10) == 0
+    assert queue.row(job, "status") == "COMPLETED"
+    assert queue.row(other, "status") == "PENDING"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_after_the_grace_a_job_goes_back_with_its_attempt(
+    queue: Queue, start: Start, tmp_path: Path, number: signal.Signals
+) -> None:
+    marks = tmp_path / "marks"
+    worker = start(drain_seconds=1)
+    job = queue.enqueue(do="sleep", seconds=300, mark=str(marks))
+    child = wait_for(lambda: marks.exists() and marks.read_text().split())[0]
+    told = time.monotonic()
+    worker.signal(number)
+    assert worker.wait(11) == 0
+    assert time.monotonic() - told < 11
+    assert queue.row(job, "status", "attempt", "worker_id") == ("PENDING", 0, None)
+    assert not Path(f"/proc/{child}").exists()
+
+
+def test_a_second_signal_ends_the_grace(queue: Queue, start: Start, tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    worker = start(drain_seconds=300)
+    job = queue.enqueue(do="sleep", seconds=300, mark=str(marks))
+    wait_for(marks.exists)
+    worker.signal(signal.SIGTERM)
+    wait_for(lambda: "draining" in worker.text())
+    worker.signal(signal.SIGTERM)
+    assert worker.wait(10) == 0
+    assert queue.row(job, "status", "attempt") == ("PENDING", 0)
+
+
+def test_the_worker_tells_how_it_is_woken(queue: Queue, start: Start, worker_settings: Settings) -> None:
+    start()
+    mode = worker_settings.wakeup
+    wait_for(lambda: queue.rows("select wakeup_mode from workers") == [(mode,)], what=f"mode {mode}")
