@@ -253,6 +253,8 @@ class Worker:
             await asyncio.wait(list(self._runs))
 
     async def _say_good_bye(self, left: int) -> int:
+        if not self._lease.registered.is_set():
+            return 1 if left else 0
         try:
             async with asyncio.timeout(1.0):
                 # Also jobs of a claim that was cancelled on its way: they are lost with the worker's row, and

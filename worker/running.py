@@ -299,14 +299,16 @@ class Run:
 
     async def _until_written(self, call: Callable[[], Awaitable[Result]]) -> Result:
         """Repeat a call while the database is away. Raises OracleError of another kind, or when leaving."""
-        pause = Pause(*_RETRY_SECONDS)
+        pause, told = Pause(*_RETRY_SECONDS), False
         while True:
             try:
                 return await call()
             except DatabaseUnavailableError as error:
                 if self.give_up.is_set():
                     raise
-                log.warning("waiting for the database", error=str(error), code=error.code)
+                if not told:
+                    log.warning("waiting for the database", error=str(error), code=error.code)
+                told = True
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.give_up.wait(), pause.seconds())
 

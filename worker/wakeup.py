@@ -106,17 +106,20 @@ class ChangeNotification:
         """Subscribe, test, renew, subscribe again: until cancelled."""
         pause = Pause(*_RETRY_SECONDS)
         old: _Subscription | None = None
+        told = False  # that there is no notification: once an outage
         try:
             while True:
                 try:
                     new = await self._subscribe(ring)
                 except OracleError as error:
                     self._set_mode("cqn-degraded")
-                    log.warning("no change notification; polling", error=str(error), code=error.code)
+                    say = log.debug if told else log.warning
+                    say("no change notification; polling", error=str(error), code=error.code)
+                    told = True
                 else:
                     if old is not None:
                         old.end()
-                    old = new
+                    old, told = new, False
                     ring()  # what came while nobody listened
                     if await self._watch():
                         pause.reset()
