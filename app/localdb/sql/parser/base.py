@@ -42,7 +42,7 @@ class TokenReader:
     ) -> None:
         """`source` is the text or its tokens (then `text` is the text they came from)."""
         self.text = source if isinstance(source, str) else (text or "")
-        self.tokens = tokenize(source) if isinstance(source, str) else source
+        self.tokens = tokenize(source) if isinstance(source, str) else _with_end(source)
         self.position = position
         self.plsql = plsql
         self.play = play
@@ -188,3 +188,11 @@ class TokenReader:
         """The text from offset `start` to the end of the last token taken."""
         last = self.tokens[(self.position if end_token is None else end_token) - 1]
         return self.text[start : last.end]
+
+
+def _with_end(tokens: list[Token]) -> list[Token]:
+    """The tokens with EOF at their end: a slice of a PL/SQL unit comes without."""
+    if tokens and tokens[-1].kind == T.EOF:
+        return tokens
+    end = tokens[-1].end if tokens else 0
+    return [*tokens, Token(T.EOF, "", "", end, end)]

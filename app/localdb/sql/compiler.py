@@ -1,0 +1,172 @@
+"""compile(): from the text of a statement to what a session runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.localdb.contract import Bind, Kind
+from app.localdb.sql import nodes as n
+from app.localdb.sql import statements as s
+from app.localdb.sql.catalog import Catalog
+from app.localdb.sql.compiled import Compiled, Effect
+from app.localdb.sql.ddl import compile_ddl
+from app.localdb.sql.lexer import T, Token
+from app.localdb.sql.parser import Parser
+from app.localdb.sql.parser.control import CONTROL_WORDS, Control
+from app.localdb.sql.refusals import refuse, unsupported
+from app.localdb.sql.translate.base import Circumstances, Resolve
+from app.localdb.sql.translate.dml import Dml, shown
+from app.localdb.sql.translate.relation import Output, Relation
+from app.localdb.sql.types import ROWID, Ex, describe, quote
+
+Source = str | list[Token] | n.Query | s.Insert | s.InsertAll | s.Update | s.Delete | s.Merge
+_QUERY = ("SELECT", "WITH", "(")
+_BLOCKS = ("BEGIN", "DECLARE", "CALL", "<<")
+_DML = ("INSERT", "UPDATE", "DELETE", "MERGE")
+
+
+def compile(
+    source: Source,
+    catalog: Catalog,
+    *,
+    user: str,
+    current_schema: str,
+    binds: Sequence[Bind] | None = None,
+    resolve: Resolve | None = None,
+    play: str = "19c",
+    embedded: bool = False,
+    add_rowid: bool = False,
+    text: str = "",
+) -> Compiled:
+    """Compile one statement, given as text, as tokens (a slice of a PL/SQL unit) or as a syntax tree.
+
+    `binds` None: not known yet, all count as VARCHAR2 (for DESCRIBE). `resolve` is asked for every name that
+    is no column. `embedded`: inside PL/SQL, where RETURNING has no INTO. `add_rowid` appends the ROWID of the
+    (first) locked table to the columns. Raises OracleError with the offset in the text.
+    """
+    asked = Circumstances(catalog, user, current_schema, binds, resolve, play, embedded, add_rowid, text)
+    if isinstance(source, n.Query):
+        return _query(source, asked, [])
+    if isinstance(source, s.Insert | s.InsertAll | s.Update | s.Delete | s.Merge):
+        return _dml(source, asked, [])
+    parser = Parser(source, text=text, play=play)
+    parser.embedded = embedded
+    asked.text = parser.text
+    word = parser.token.word
+    if word in _QUERY:
+        query = parser.query()
+        _finish(parser)
+        return _query(query, asked, parser.binds)
+    if word in _DML:
+        tree = parser.dml()
+        _finish(parser)
+        return _dml(tree, asked, parser.binds)
+    if word in CONTROL_WORDS:
+        statement = parser.control()
+        _finish(parser)
+        return _control(statement, asked)
+    if word in _BLOCKS:
+        return Compiled(Kind.PLSQL, effect=Effect.RUN_BLOCK)
+    if word == "EXPLAIN":
+        raise unsupported("EXPLAIN PLAN", parser.offset)
+    if parser.token.kind != T.IDENT or not isinstance(source, str):
+        raise refuse(900, parser.offset)
+    return compile_ddl(source, asked)
+
+
+def _control(statement: Control, asked: Circumstances) -> Compiled:
+    found = Compiled(Kind.DDL)
+    if isinstance(statement, s.Commit):
+        found.effect = Effect.COMMIT
+    elif isinstance(statement, s.Rollback):
+        found.effect = Effect.ROLLBACK if statement.savepoint is None else Effect.ROLLBACK_TO
+        found.names = [] if statement.savepoint is None else [statement.savepoint]
+    elif isinstance(statement, s.Savepoint):
+        found.effect, found.names = Effect.SAVEPOINT, [statement.name]
+    elif isinstance(statement, s.SetTransaction):
+        found.effect = Effect.SET_TRANSACTION
+        found.options = {
+            "read_only": statement.read_only,
+            "serializable": statement.serializable,
+            "name": statement.name,
+        }
+    else:
+        translator = Dml(asked)
+        objects = [translator.object(parts, statement.offset) for parts in statement.tables]
+        found.effect, found.tables, found.wait = Effect.LOCK_TABLE, translator.tables, statement.wait
+        names = ", ".join(f"{quote(item.schema)}.{quote(item.name)}" for item in objects)
+        wait = " NOWAIT" if statement.nowait else ""
+        found.nowait = statement.nowait
+        found.statements = [f"LOCK TABLE {names} IN {statement.mode} MODE{wait}"]
+    return found
+
+
+def _finish(parser: Parser) -> None:
+    """Nothing may follow but a semicolon is not allowed either: ORA-00933 (ORA-00911 for `;`)."""
+    if parser.token.kind != T.EOF:
+        raise refuse(911 if parser.at(";") else 933, parser.offset)
+
+
+def _query(query: n.Query, asked: Circumstances, binds: list[str]) -> Compiled:
+    translator = Dml(asked)
+    if isinstance(query.body, n.Select) and query.body.into is not None:
+        raise refuse(905, query.body.into.offset)
+    relation = translator.relation(query)
+    found = Compiled(Kind.QUERY, binds=binds)
+    if asked.add_rowid:
+        _add_rowid(relation, found)
+    found.columns = [describe(c.name, c.ty, c.ex.nullable) for c in relation.columns]
+    found.pg_text = top_text(relation, translator.fresh("top"))
+    found.params, found.tables = translator.params, translator.tables
+    lock = query.for_update
+    if lock is not None:
+        found.for_update = True
+        found.skip_locked, found.nowait, found.wait = lock.skip_locked, lock.nowait, lock.wait
+    return found
+
+
+def _add_rowid(relation: Relation, found: Compiled) -> None:
+    if relation.rowid is None or relation.fixed is not None:
+        return
+    relation.columns.append(Output("ROWID", "rowid#", Ex(relation.rowid, ROWID, False)))
+    found.has_rowid = True
+
+
+def top_text(relation: Relation, alias: str) -> str:
+    """The query as the client gets it: intervals and ROWIDs as text, columns without names."""
+    items = [shown(column.ex) for column in relation.columns]
+    changed = any(a.sql != b.ex.sql for a, b in zip(items, relation.columns, strict=True))
+    if changed and (relation.fixed is not None or relation.distinct):
+        outer = relation.wrapped(alias)
+        texts = [shown(column.ex).sql for column in outer.columns]
+        return f"SELECT {', '.join(texts)}{outer.suffix}"
+    if relation.fixed is not None:
+        return relation.sql
+    return f"{relation.withs}{relation.prefix}{', '.join(item.sql for item in items)}{relation.suffix}"
+
+
+def _dml(
+    tree: s.Insert | s.InsertAll | s.Update | s.Delete | s.Merge, asked: Circumstances, binds: list[str]
+) -> Compiled:
+    translator = Dml(asked)
+    found = Compiled(Kind.DML, binds=binds)
+    found.pg_text = translator.dml(tree)
+    found.columns = [describe(c.name, c.ty, c.ex.nullable) for c in translator.returned]
+    found.params, found.tables = translator.params, translator.tables
+    if translator.target is not None:
+        found.target = (translator.target.schema, translator.target.name)
+    returning = None if isinstance(tree, s.InsertAll | s.Merge) else tree.returning
+    if returning is not None and returning.into.targets:
+        _return_targets(returning, found)
+    return found
+
+
+def _return_targets(returning: s.Returning, found: Compiled) -> None:
+    targets = returning.into.targets
+    if len(targets) != len(returning.values):
+        raise refuse(913 if len(targets) < len(returning.values) else 947, returning.into.offset)
+    for target in targets:
+        if isinstance(target, n.BindRef):
+            found.returning.append(target.index)
+        else:
+            found.returning_refs.append(target)
