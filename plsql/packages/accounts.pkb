@@ -78,7 +78,7 @@ create or replace package body accounts is
       raise_when_missing(in_rows => sql%rowcount, in_username => in_username);
    exception
       when e_check_violated or e_null_refused or e_value_too_large then
-         raise_application_error(co_bad_argument, 'The role must be ADMIN, OPERATOR or VIEWER, not ' || in_role || '.');
+         raise_application_error(co_bad_argument, 'The role must be ADMIN, OPERATOR, ANALYST or VIEWER, not ' || in_role || '.');
    end set_role;
 
    procedure deactivate(

@@ -11,7 +11,7 @@ create or replace package accounts authid definer is
    /**
    * Creates an active user.
    *
-   * in_role              ADMIN, OPERATOR or VIEWER
+   * in_role              ADMIN, OPERATOR, ANALYST or VIEWER
    * raises               co_already_exists, co_bad_argument
    */
    procedure create_user(

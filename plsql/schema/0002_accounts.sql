@@ -13,7 +13,7 @@ create table app_users (
   ,updated_at                     timestamp(6)                    default sys_extract_utc(systimestamp) not null
   ,constraint app_users_pk          primary key (username)
   ,constraint app_users_username_ck check (username = lower(username))
-  ,constraint app_users_role_ck     check (role in ('ADMIN', 'OPERATOR', 'VIEWER'))
+  ,constraint app_users_role_ck     check (role in ('ADMIN', 'OPERATOR', 'ANALYST', 'VIEWER'))
   ,constraint app_users_active_ck   check (active in (0, 1))
 );
 
@@ -29,7 +29,7 @@ end app_users_stamp_trg;
 comment on table app_users is 'Users of the API of Concord; they are no database users. Written through package ACCOUNTS.';
 comment on column app_users.username is 'Name to log in with, in lower case.';
 comment on column app_users.password_hash is 'bcrypt hash of the password.';
-comment on column app_users.role is 'ADMIN, OPERATOR or VIEWER.';
+comment on column app_users.role is 'ADMIN, OPERATOR, ANALYST or VIEWER.';
 comment on column app_users.active is '1 when the user may log in.';
 comment on column app_users.created_at is 'UTC time at which the user was created.';
 comment on column app_users.created_by is 'User who created this one.';
