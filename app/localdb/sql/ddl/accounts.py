@@ -128,7 +128,7 @@ class AccountsDdl(ObjectsDdl):
                 raise self.error(2248)
             value = token.value
             self.advance()
-            while self.at("+", "-", ":") or (self.token.kind == T.NUMBER and value[-1:] in "+-:"):
+            while self.at("+", "-", ":") or value[-1:] in ("+", "-", ":"):
                 value += self.advance().value
             self.out.options[name] = value
         if not self.out.options:

@@ -10,7 +10,7 @@ from app.localdb.sql.compiled import ColumnChange
 from app.localdb.sql.ddl.base import DdlBase
 from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.translate import conversions as c
-from app.localdb.sql.translate.conditions import Conditions
+from app.localdb.sql.translate.dml import Dml
 from app.localdb.sql.translate.scope import Block, Source
 from app.localdb.sql.types import Ex, Family, Ty, of_column, of_type_name, pg_type, quote
 
@@ -247,9 +247,9 @@ class ColumnsDdl(DdlBase):
 
     # -- writing ---------------------------------------------------------------------------------------
 
-    def translator(self, columns: dict[str, tuple[Ty, bool]], alias: str = "") -> Conditions:
+    def translator(self, columns: dict[str, tuple[Ty, bool]], alias: str = "") -> Dml:
         """An expression translator in which these columns (type, nullable) are in scope."""
-        translator = Conditions(self.asked)
+        translator = Dml(self.asked)
         prefix = f"{alias}." if alias else ""
         source = Source(
             alias=alias,

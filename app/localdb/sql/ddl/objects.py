@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from app.localdb.contract import Kind
-from app.localdb.sql.compiled import Effect
+from abc import abstractmethod
+
+from app.localdb.contract import Column, Kind
+from app.localdb.sql.compiled import ColumnChange, Effect
 from app.localdb.sql.ddl.tables import TablesDdl
 from app.localdb.sql.refusals import refuse
 from app.localdb.sql.types import quote
@@ -13,6 +15,9 @@ _UNITS = frozenset(["PACKAGE", "PROCEDURE", "FUNCTION", "TRIGGER", "TYPE"])
 
 class ObjectsDdl(TablesDdl):
     """Objects other than tables and their indexes."""
+
+    @abstractmethod
+    def view_column(self, name: str, column: Column) -> ColumnChange: ...
 
     def create_view(self) -> None:
         """After CREATE [OR REPLACE] [FORCE] VIEW."""
