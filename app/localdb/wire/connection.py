@@ -252,6 +252,7 @@ class Connection:
             else:
                 raise ProtocolError(f"message {kind}, function {function}")
         if function == Function.LOGOFF:
+            session.close()  # before the answer: who has logged off is gone, also for DROP USER
             self._channel.respond(status(False), token)
             return False
         with self._guard:
