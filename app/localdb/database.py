@@ -208,7 +208,7 @@ class Database:
         """Run our SQL once for each version of it, in one transaction."""
         files = [
             _HERE / "catalog" / _OBJECTS[0],
-            *sorted((_HERE / "sql" / "bootstrap").glob("*.sql")),
+            *sorted((_HERE / "sql" / "bootstrap").glob("*.sql"), key=lambda file: file.name),
             _HERE / "catalog" / _OBJECTS[1],
         ]
         texts = [file.read_text() for file in files]
@@ -225,6 +225,8 @@ class Database:
                     try:
                         connection.script(text)
                     except PgError as error:
+                        if not known:
+                            raise
                         raise PostgresError(
                             f"the data folder {self._postgres.data} was made by another version of the local"
                             f" database ({file.name}: {error}); move it away to start anew"
