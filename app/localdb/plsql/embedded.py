@@ -80,6 +80,7 @@ class SqlCompiler(ExpressionCompiler):
     """Compiles embedded statements and the expressions that only SQL can evaluate."""
 
     host: Host
+    text: str  # of the unit
     invoker_rights: bool
 
     # Expressions
@@ -134,7 +135,7 @@ class SqlCompiler(ExpressionCompiler):
         """Compile a tree or tokens with the variables of `s`. Raises CompileError with the ORA- text."""
 
         def build(host: Host) -> Statement:
-            compiled = host.compile_sql(source, resolve, **flags)
+            compiled = host.compile_sql(source, resolve, text=self.text, **flags)
             runs = [_run_of(p.ref) for p in compiled.params]
             return Statement(compiled, runs, [type_of_column(c) for c in compiled.columns])
 

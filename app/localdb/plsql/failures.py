@@ -40,6 +40,7 @@ class Lines:
     """Where an offset is: 1-based line and column of a text."""
 
     def __init__(self, text: str) -> None:
+        self.text = text
         self.starts = [0]
         position = text.find("\n")
         while position >= 0:

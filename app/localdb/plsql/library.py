@@ -7,12 +7,12 @@ from collections import OrderedDict
 from typing import Any
 
 from app.localdb.errors import OracleError
-from app.localdb.plsql.failures import CompileError, block_error, unsupported
+from app.localdb.plsql.failures import CompileError, Lines, block_error, unsupported
 from app.localdb.plsql.host import Host
 from app.localdb.plsql.packages import REFUSED, STANDARD, SUPPLIED
 from app.localdb.plsql.runtime import Context
 from app.localdb.plsql.scope import PackageSymbol, ScopeSymbol, Symbol
-from app.localdb.plsql.types import Type
+from app.localdb.plsql.types import Scalar, Type
 from app.localdb.plsql.units import (
     BlockUnit,
     PackageUnit,
@@ -61,22 +61,24 @@ class Library:
             return ScopeSymbol(SUPPLIED[name], name), links[1:]
         if name in REFUSED and len(links) > 1:
             raise unsupported(f"package {name}", offset)
-        found = self.named(None, chain[0], owner, host)
+        found = self.named(None, chain[0], owner, host, offset)
         if found is not None:
             return found, chain[1:]
         if len(chain) > 1 and isinstance(chain[1], str):
-            found = self.named(chain[0], chain[1], owner, host)
+            found = self.named(chain[0], chain[1], owner, host, offset)
             if found is not None:
                 return found, chain[2:]
         return None
 
-    def named(self, schema: str | None, name: str, owner: str, host: Host) -> Symbol | None:
+    def named(self, schema: str | None, name: str, owner: str, host: Host, offset: int) -> Symbol | None:
         info = host.catalog.resolve(schema, name, owner)
         if info is None or info.kind not in _UNITS:
             return None
         if not host.may_execute(info.schema, info.name):
             return None
         unit = self.unit(host, info.schema, info.name, _UNITS[info.kind])
+        if unit.errors:
+            raise CompileError(f"PLS-00905: object {unit.label} is invalid", offset)
         if isinstance(unit, PackageUnit):
             return PackageSymbol(unit)
         assert isinstance(unit, StandaloneUnit)
@@ -97,9 +99,12 @@ class Library:
 
     def compile(self, host: Host, owner: str, name: str, kind: str, source: str) -> Unit:
         with host.as_user(owner):
-            if kind == "PACKAGE":
-                return compile_package(host, self, owner, name, source)
-            return compile_standalone(host, self, owner, name, source)
+            try:
+                if kind == "PACKAGE":
+                    return compile_package(host, self, owner, name, source)
+                return compile_standalone(host, self, owner, name, source)
+            except CompileError as error:
+                return Unit(owner, name, kind, False, self, source, [error])
 
     def load_package_body(self, host: Host, unit: PackageUnit) -> None:
         """Give the routines of a package their bodies. ORA-04063 when the unit has errors."""
@@ -152,8 +157,6 @@ class Library:
         return found
 
     def new_block(self, host: Host, text: str, binds: list[tuple[str, Type]] | list[Type]) -> BlockUnit:
-        from app.localdb.plsql.failures import Lines
-
         try:
             block, errors, lines = compile_block(host, self, text, binds)
         except CompileError as error:
@@ -166,8 +169,6 @@ class Library:
 
 
 def _key(type_: Type) -> Any:
-    from app.localdb.plsql.types import Scalar
-
     if isinstance(type_, Scalar):
         return type_.ora, type_.size, type_.precision, type_.scale
     return None

@@ -86,7 +86,7 @@ class Translator:
 
     def compiled(self, source: object, offset: int, **flags: object) -> Compiled:
         try:
-            found = self.host.compile_sql(source, self.variable, **flags)
+            found = self.host.compile_sql(source, self.variable, text=self.lines.text, **flags)
         except OracleError as error:
             raise self.compiler.sql_error(error, offset, False) from error
         self.tables |= set(found.tables)

@@ -44,6 +44,7 @@ class Compiler(BlockCompiler):
         invoker_rights: bool = False,
     ) -> None:
         self.host = host
+        self.text = lines.text
         self.library = library
         self.owner = owner
         self.unit_label = unit_label
