@@ -77,7 +77,10 @@ def install(
             "The runtime user's password must not be empty and must not contain a double quote."
         )
     with closing(_connect(dsn, user, password)) as connection:
-        yield from _Installation(connection, dsn, owner, app_user, app_password).run()
+        try:
+            yield from _Installation(connection, dsn, owner, app_user, app_password).run()
+        except oracledb.Error as error:
+            raise InstallError(f"The installation broke off: {_first_line(error)}") from error
 
 
 def install_from(settings: Settings) -> Iterator[str]:
