@@ -185,7 +185,8 @@ class OraclePool:
             # travel with the next round trip and cost none of their own.
             connection.module = self._module
             connection.action = action
-            connection.client_identifier = acting_for.get().encode()[:64].decode(errors="ignore")
+            # None and never "": the driver sends an empty text as a byte that its own header denies.
+            connection.client_identifier = acting_for.get().encode()[:64].decode(errors="ignore") or None
             connection.call_timeout = int(self._settings.db_call_seconds * 1000)
             connection.autocommit = True
             yield connection
