@@ -214,8 +214,8 @@ class Store:
         else:
             rows = self.query(
                 GRANTEES
-                + "select 't' from concord_catalog.unit_grants g join holders h on h.name = g.grantee"
-                " where g.owner = $2 and g.name = $3",
+                + "select 't' from concord_catalog.object_grants g join holders h on h.name = g.grantee"
+                " where g.owner = $2 and g.name = $3 and g.privilege = 'EXECUTE'",
                 *(user, found.schema, found.name),
             )
         if rows and rows[0][0] == b"t":
