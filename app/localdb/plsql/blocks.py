@@ -153,7 +153,7 @@ class BlockCompiler(DmlCompiler, TypeResolver):
 
     def declare_variable(self, declaration: n.VariableDecl, s: Scope) -> Run:
         self.check_new(declaration.name, declaration.start, s)
-        type_ = self.type_of(declaration.type, s)
+        type_ = self.sized_type(declaration.type, s)
         if declaration.not_null and isinstance(type_, Scalar):
             type_ = Scalar(**{**_parts(type_), "not_null": True})
         default = self.coerced(declaration.default, type_, s) if declaration.default is not None else None
@@ -231,7 +231,7 @@ class BlockCompiler(DmlCompiler, TypeResolver):
         if isinstance(definition, n.RecordDef):
             fields = []
             for f in definition.fields:
-                type_ = self.type_of(f.type, s)
+                type_ = self.sized_type(f.type, s)
                 if f.not_null and isinstance(type_, Scalar):
                     type_ = Scalar(**{**_parts(type_), "not_null": True})
                 if f.default is not None and not _is_literal(f.default):
@@ -240,7 +240,7 @@ class BlockCompiler(DmlCompiler, TypeResolver):
                 fields.append(FieldType(f.name, type_, default))
             return RecordType(name, fields)
         if isinstance(definition, n.TableDef):
-            element = self.type_of(definition.element, s)
+            element = self.sized_type(definition.element, s)
             if definition.index_by is None:
                 return CollectionType(name, "TABLE", element)
             key = self.type_of(definition.index_by, s)
@@ -249,7 +249,9 @@ class BlockCompiler(DmlCompiler, TypeResolver):
                                    definition.start)  # fmt: skip
             return CollectionType(name, "INDEX BY", element, key)
         if isinstance(definition, n.VarrayDef):
-            return CollectionType(name, "VARRAY", self.type_of(definition.element, s), limit=definition.limit)
+            return CollectionType(
+                name, "VARRAY", self.sized_type(definition.element, s), limit=definition.limit
+            )
         if isinstance(definition, n.RefCursorDef):
             row = self.type_of(definition.returns, s) if definition.returns is not None else None
             return CursorType(name, row if isinstance(row, RecordType) else None)
@@ -308,6 +310,12 @@ class BlockCompiler(DmlCompiler, TypeResolver):
                 raise CompileError(
                     "PLS-00410: duplicate fields in RECORD,TABLE or argument list are not permitted",
                     parameter.start,
+                )
+            if parameter.type.args and not parameter.type.name[0].startswith("INTERVAL"):
+                raise CompileError(
+                    'PLS-00103: Encountered the symbol "(" when expecting one of the following:\n\n'
+                    "   := . ) , @ % default character",
+                    parameter.type.start,
                 )
             type_ = self.type_of(parameter.type, s)
             if isinstance(type_, Scalar):

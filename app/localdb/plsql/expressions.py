@@ -92,21 +92,31 @@ class ExpressionCompiler(NameCompiler):
     # Conversion
 
     def coerced(self, node: x.Expr, target: Type, s: Scope) -> Run:
-        """The value of `node` in a form that `target` can fit."""
+        """The value of `node` as a variable of type `target` would hold it (a composite is not copied)."""
         if isinstance(node, x.Null):
-            return lambda f: None
+            fit = target.fit
+            return lambda f: fit(None)
         return self.converted(self.expression(node, s), target, node.offset)
 
-    def converted(self, code: Code, target: Type, offset: int) -> Run:
-        """The value of `code` converted, if that must be done, to the kind of `target` and fitted to it."""
+    def assignable(self, node: x.Expr, target: Type, s: Scope) -> Run:
+        """The value of `node` in a form that a place of type `target` can store, which fits it."""
+        code = self.expression(node, s)
+        return self.convertible(code, target, node.offset)
+
+    def convertible(self, code: Code, target: Type, offset: int) -> Run:
         run, source = code.run, code.type
-        if source is target and not isinstance(target, Scalar):
+        if source is target:
             return run
         if self.steps(source, target) is None:
             raise CompileError("PLS-00382: expression is of wrong type", offset)
         convert_value = self.conversion(source, target)
-        if convert_value is not None:
-            return lambda f: convert_value(f, run(f))
+        return run if convert_value is None else lambda f: convert_value(f, run(f))
+
+    def converted(self, code: Code, target: Type, offset: int) -> Run:
+        """The value of `code` converted, if that must be done, to the kind of `target` and fitted to it."""
+        run = self.convertible(code, target, offset)
+        if code.type is target and not isinstance(target, Scalar):
+            return run
         fit = target.fit
         return lambda f: fit(run(f))
 

@@ -70,7 +70,7 @@ class FlowCompiler(CursorCompiler):
 
     def assign(self, statement: n.Assign, s: Scope) -> Run:
         place = self.place(statement.target, s)
-        value = self.coerced(statement.value, place.type, s)
+        value = self.assignable(statement.value, place.type, s)
         store = place.store
 
         def run(frame: Frame) -> None:

@@ -87,6 +87,20 @@ _NUMERIC: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+def _within(result: int) -> int:
+    """PLS_INTEGER arithmetic overflows; integer literals are PLS_INTEGER, too."""
+    if not -(2**31) <= result < 2**31:
+        raise failure(1426)
+    return result
+
+
+_INTEGER: dict[str, Callable[[Any, Any], Any]] = {
+    "+": lambda a, b: _within(a + b),
+    "-": lambda a, b: _within(a - b),
+    "*": lambda a, b: _within(a * b),
+}
+
+
 def _double(op: str, a: float, b: float) -> float:
     if op == "/":
         if b == 0:
@@ -128,8 +142,9 @@ def arithmetic(op: str, left: Code, right: Code) -> Code | None:
                 return lambda f: convert.to_double(code.run(f))
 
             return Code(_lifted(lambda x, y: _double(op, x, y), to_double(left), to_double(right)), DOUBLE)
-        integers = left.type is INTEGER and right.type is INTEGER and op in "+-*"
-        return Code(_lifted(_NUMERIC[op], numeric(left), numeric(right)), INTEGER if integers else NUMBER)
+        if left.type is INTEGER and right.type is INTEGER and op in _INTEGER:
+            return Code(_lifted(_INTEGER[op], left.run, right.run), INTEGER)
+        return Code(_lifted(_NUMERIC[op], numeric(left), numeric(right)), NUMBER)
     times = _TIMES.get((op, a, b))
     if times is None:
         return None

@@ -11,7 +11,8 @@ from app.localdb.plsql.code import Place
 from app.localdb.plsql.failures import failure
 from app.localdb.plsql.runtime import Frame, Run, raised
 from app.localdb.plsql.scope import Layout
-from app.localdb.plsql.types import Type
+from app.localdb.plsql.types import Scalar, Type
+from app.localdb.plsql.values import copied
 
 if TYPE_CHECKING:
     from app.localdb.plsql.units import Unit
@@ -74,10 +75,11 @@ def call(
 ) -> Run:
     """A call as a closure: its result, None for a procedure.
 
-    `inputs` are the values of IN and IN OUT parameters, `outputs` where OUT and IN OUT ones go after success.
+    `inputs` are the fitted values of IN and IN OUT parameters, `outputs` where OUT and IN OUT ones go after success.
     `owner` is the user whose rights the routine runs with, None when that does not change.
     """
-    takes = [(f.slot, run, f.type.fit) for f, run in inputs]
+    takes = [(f.slot, run) for f, run in inputs]
+    copies = [f.slot for f, _ in inputs if f.mode == "IN OUT" and not isinstance(f.type, Scalar)]
     gives = [(f.slot, place) for f, place in outputs]
     fresh = [(f.slot, f.type) for f, _ in outputs if f.mode == "OUT"]
     layout, label = routine.layout, routine.label
@@ -88,8 +90,10 @@ def call(
         body = routine.body or routine.loaded_body(frame)
         new = Frame(ctx, parent_of(frame), layout.size, label)
         values = new.v
-        for slot, value, fit in takes:
-            values[slot] = fit(value(frame))
+        for slot, value in takes:
+            values[slot] = value(frame)
+        for slot in copies:
+            values[slot] = copied(values[slot])
         for slot, type_ in fresh:
             values[slot] = type_.initial()
         try:

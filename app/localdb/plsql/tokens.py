@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.localdb.errors import OracleError
-from app.localdb.plsql.failures import CompileError, unexpected
+from app.localdb.plsql.failures import CompileError, unexpected, unsupported
 from app.localdb.sql.lexer import T, Token, tokenize
 from app.localdb.sql.nodes import Expr
 from app.localdb.sql.parser import Parser
@@ -17,6 +17,8 @@ class TokenReader:
         try:
             self.tokens = tokenize(text)
         except OracleError as error:
+            if text[error.offset : error.offset + 1] == "$":
+                raise unsupported("conditional compilation", error.offset) from error
             raise CompileError(error.text, error.offset) from error
         self.pos = 0
         self.autonomous = False

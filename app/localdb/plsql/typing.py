@@ -12,6 +12,7 @@ from app.localdb.plsql.types import (
     BY_ORA,
     DATE,
     NUMBER,
+    RAW,
     SYS_REFCURSOR,
     VARCHAR2,
     CollectionType,
@@ -83,6 +84,20 @@ class TypeResolver(SqlCompiler):
             raise CompileError(f"PLS-00488: invalid variable declaration: object '{shown}' must be a type or subtype",
                                ref.start)  # fmt: skip
         return self.constrained(symbol.type, ref)
+
+    def sized_type(self, ref: n.TypeRef, s: Scope) -> Type:
+        """The type of something that holds values: text and RAW need a length."""
+        found = self.type_of(ref, s)
+        if (
+            found in (VARCHAR2, RAW)
+            and len(ref.name) == 1
+            and not ref.attribute
+            and s.find(ref.name[0]) is None
+        ):
+            raise CompileError(
+                "PLS-00215: String length constraints must be in range (1 .. 32767)", ref.start
+            )
+        return found
 
     def constrained(self, type_: Type, ref: n.TypeRef) -> Type:
         """A subtype with a size of its own, as in `my_text(10)`."""
