@@ -26,6 +26,7 @@ from app.localdb.plsql.types import (
     DATE,
     DOUBLE,
     INTEGER,
+    INTERVAL_DS,
     NULL,
     NUMBER,
     TIMESTAMP,
@@ -181,6 +182,17 @@ class ExpressionCompiler(NameCompiler):
         if value.tzinfo is not None:
             return None
         return Code(lambda f: value, DATE if node.kind == "DATE" else TIMESTAMP)
+
+    def interval_literal(self, node: x.Interval, s: Scope) -> Code | None:
+        """INTERVAL '5' MINUTE; the forms with two fields are SQL's."""
+        seconds = {"DAY": 86400, "HOUR": 3600, "MINUTE": 60, "SECOND": 1}.get(node.leading)
+        if seconds is None or node.trailing is not None:
+            return None
+        number = convert.parse_number(node.text)
+        if number is None or (type(number) is not int and node.leading != "SECOND"):
+            return None
+        value = timedelta(microseconds=int(convert.round_number(Decimal(number) * seconds * 1_000_000, 0)))
+        return Code(lambda f: value, INTERVAL_DS)
 
     # Names
 
@@ -617,6 +629,7 @@ _RULES: dict[type, Callable[[Any, Any, Scope], Code | None]] = {
     x.Null: ExpressionCompiler.null_literal,
     x.Boolean: ExpressionCompiler.boolean_literal,
     x.DateTime: ExpressionCompiler.time_literal,
+    x.Interval: ExpressionCompiler.interval_literal,
     x.BindRef: ExpressionCompiler.name,
     x.Name: ExpressionCompiler.name,
     x.Call: ExpressionCompiler.call,

@@ -113,7 +113,11 @@ class Translator:
             return "null"
         at = node.offset
         query = x.Query(at, x.Select(at, [x.SelectItem(at, node, "X")], [x.TableRef(at, ("SYS", "DUAL"))]))
-        return f"({self.text_of(self.compiled(query, at))})"
+        text = self.text_of(self.compiled(query, at))
+        if text.startswith("SELECT ") and "FROM" not in text:
+            # an expression of plpgsql's own costs less than a query
+            return f"({text[7:]})"
+        return f"({text})"
 
     def condition(self, node: x.Expr) -> str:
         """A condition as a boolean of plpgsql; unknown counts as false there, too."""

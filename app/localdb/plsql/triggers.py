@@ -119,7 +119,7 @@ def _when(translator: Translator, when: n.Query, source: str) -> str:
     parser = Parser([*when.tokens, Token(T.EOF, "", "", last, last)], text=source, plsql=True)
     node = _with_colons(parser.expression())
     text = translator.condition(node)
-    if "(select " in text.lower():
+    if "select " in text.lower():
         raise unsupported("this WHEN condition of a trigger", when.start)
     return text
 
