@@ -40,7 +40,7 @@ class Shelf:
         if batch.num_rows == 0:
             return
         self.rows += batch.num_rows
-        size = batch.get_total_buffer_size()
+        size = batch.nbytes
         self.bytes += size
         self._kept.append(batch)
         self._kept_bytes += size

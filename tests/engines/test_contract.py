@@ -1,0 +1,101 @@
+"""ArrowDuckDBComparison does what the contract says, on any pair of tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.engines.naive import Naive
+from tests.engines.tables import Pair, pairs
+from worker.engines import ColumnRule, ComparisonPlan, arrow_duckdb, compare
+
+PROPERTY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+FEWER = settings(PROPERTY, max_examples=50)
+PART_BYTES = 3000
+
+
+def document(pair: Pair, **how: Any) -> dict[str, Any]:
+    plan = ComparisonPlan(
+        key=tuple(pair.key),
+        rules={name: ColumnRule(tolerance) for name, tolerance in pair.tolerances.items()},
+        sample_limit=1000,
+    )
+    batch_rows = how.pop("batch_rows", 7)
+    rows_a, rows_b = how.pop("rows_a", pair.rows_a), how.pop("rows_b", pair.rows_b)
+    with TemporaryDirectory() as folder:
+        result = compare(
+            pair.source(0, rows_a, batch_rows),
+            pair.source(1, rows_b, batch_rows),
+            plan,
+            lambda *_: None,
+            Path(folder),
+            64,
+        )
+        assert list(Path(folder).iterdir()) == []
+    found = result.to_document()
+    del found["compared"]["started_at"], found["compared"]["seconds"]
+    return found
+
+
+def check(found: dict[str, Any], expected: Naive, pair: Pair) -> None:
+    assert found["summary"] == expected.summary
+    columns = {c["name"]: c for c in found["columns"]}
+    assert {name: c["different"] for name, c in columns.items()} == expected.different
+    assert {name: c["null_against_value"] for name, c in columns.items()} == expected.null_against_value
+    for column in columns.values():
+        assert sum(column["classes"].values()) == column["different"]
+    samples = found["samples"]
+
+    def key(sample: dict[str, Any]) -> tuple[str | None, ...]:
+        return tuple(sample["key"][name] for name in pair.key)
+
+    assert expected.changed == Counter(
+        (key(s), tuple((c["column"], c["a"], c["b"]) for c in s["cells"])) for s in samples["changed"]
+    )
+    for sort in ("only_a", "only_b"):
+        rows = Counter((key(s), tuple(s["row"][n] for n in pair.columns)) for s in samples[sort])
+        assert rows == getattr(expected, sort)
+    for sort in ("duplicates_a", "duplicates_b"):
+        assert Counter((key(s), s["count"]) for s in samples[sort]) == getattr(expected, sort)
+
+
+@PROPERTY
+@given(pairs())
+def test_counts_and_samples_are_those_of_the_naive_comparison(pair: Pair) -> None:
+    check(document(pair), pair.expected(), pair)
+
+
+@FEWER
+@given(pairs())
+def test_parts_on_disk_give_the_same_result_as_memory(pair: Pair) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrow_duckdb, "_SHELF_SHARE", 0.0)
+        patch.setattr(arrow_duckdb, "_PART_SHARE", PART_BYTES / (64 << 20))
+        in_parts = document(pair)
+    check(in_parts, pair.expected(), pair)
+    assert in_parts == document(pair)
+
+
+@FEWER
+@given(pairs(), st.randoms(use_true_random=False), st.integers(1, 30))
+def test_neither_row_order_nor_batch_size_changes_anything(pair: Pair, random: Any, batch_rows: int) -> None:
+    rows_a, rows_b = list(pair.rows_a), list(pair.rows_b)
+    random.shuffle(rows_a)
+    random.shuffle(rows_b)
+    shuffled = document(pair, rows_a=rows_a, rows_b=rows_b, batch_rows=batch_rows)
+    assert shuffled == document(pair)
+
+
+@FEWER
+@given(pairs())
+def test_a_table_equals_itself(pair: Pair) -> None:
+    pair.types = {name: (a, a) for name, (a, _) in pair.types.items()}
+    summary = document(pair, rows_b=pair.rows_a[::-1])["summary"]
+    assert summary["equal"] == summary["rows_a"] == summary["rows_b"]
+    assert summary["match_percentage"] == 100.0
