@@ -121,7 +121,7 @@ def test_the_api_gives_the_exact_figures(running: Running, api: httpx.Client) ->
 
 
 def test_plain_sql_reads_the_exact_figures_from_the_row(running: Running) -> None:
-    dsn = running.find(r"database\s+(\S+)")
+    dsn = running.find(r"\n  database\s+(\S+)")
     query = (
         "select status, total_prod_records, total_uat_records, match_percentage, comparison_results,"
         " column_mismatches from concord.comparison_jobs"
@@ -163,6 +163,6 @@ def test_ctrl_c_ends_a_demo_and_leaves_no_process(tmp_path: Path) -> None:
     running.process.send_signal(signal.SIGINT)
     running.process.communicate(timeout=60)
     assert running.process.returncode == 0
-    for port in (running.find(r"API\s+http://127.0.0.1:(\d+)"), running.find(r"database\s+127.0.0.1:(\d+)")):
+    for port in (running.find(r"API\s+http://127.0.0.1:(\d+)"), running.find(r"\n  database\s+127.0.0.1:(\d+)")):
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", int(port))) != 0

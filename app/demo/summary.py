@@ -109,7 +109,8 @@ def _samples(samples: dict[str, Any]) -> Iterable[RenderableType]:
 
 
 def _row(row: dict[str, Any]) -> str:
-    shown = [str(value) for value in row["row"].values() if value is not None] if "row" in row else []
+    cells = row.get("row", {}).items()
+    shown = [str(value) for name, value in cells if value is not None and name not in row["key"]]
     return f"{_values(row['key'])}  " + " · ".join(shown)
 
 
