@@ -57,7 +57,7 @@ class Database:
     def banner(self) -> str:
         """Says what it is: nobody shall take it for Oracle."""
         number = ".".join(map(str, self.version))
-        return f"Concord local database (not Oracle; PostgreSQL 18 playing Oracle {self.play}) - Version {number}"
+        return f"Concord local database, not Oracle: for development and tests - Version {number}"
 
     # -- life ----------------------------------------------------------------------------------------
 

@@ -139,8 +139,10 @@ class Definition:
         effect = compiled.effect
         if effect is Effect.CREATE_USER:
             office.create_user(names[0], options.get("password"), locked=bool(options.get("locked")))
+            office.set_quotas(names[0], options.get("quotas", {}))
         elif effect is Effect.ALTER_USER:
             office.alter_user(names[0], options)
+            office.set_quotas(names[0], options.get("quotas", {}))
         elif effect is Effect.DROP_USER:
             if session.database.is_connected(names[0]):
                 raise oracle_error(1940)
