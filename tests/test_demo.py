@@ -163,6 +163,9 @@ def test_ctrl_c_ends_a_demo_and_leaves_no_process(tmp_path: Path) -> None:
     running.process.send_signal(signal.SIGINT)
     running.process.communicate(timeout=60)
     assert running.process.returncode == 0
-    for port in (running.find(r"API\s+http://127.0.0.1:(\d+)"), running.find(r"\n  database\s+127.0.0.1:(\d+)")):
+    for port in (
+        running.find(r"API\s+http://127.0.0.1:(\d+)"),
+        running.find(r"\n  database\s+127.0.0.1:(\d+)"),
+    ):
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", int(port))) != 0
