@@ -92,7 +92,7 @@ class Definition:
         if compiled.effect is Effect.ALTER_UNIT:
             for each in kinds:
                 source = self._session.fetch_unit(schema, name, each)
-                if source is not None and plsql.create_unit(self._session, source):
+                if source is not None and plsql.create_unit(self._session, source, schema):
                     return True
             return False
         stored = [each for each in kinds if self._session.fetch_unit(schema, name, each) is not None]

@@ -1,4 +1,4 @@
-"""Simple PL/SQL as plpgsql: the bodies of triggers, which PostgreSQL runs by itself.
+"""Simple PL/SQL as plpgsql: triggers, and functions that SQL calls. PostgreSQL runs them by itself.
 
 Expressions and SQL are the SQL room's, with variables put in for their parameters. What has no plain
 counterpart is refused by name.
@@ -70,8 +70,9 @@ class Translator:
         self.constants: dict[str, bool] = {}
         self.tables: set[tuple[str, str]] = set()
         self.uses_sql = False
-        self.returning = "return"
-        self.loop_count = 0
+        self.returning = "return"  # what RETURN without a value becomes
+        self.result: str | None = None  # of a function: the PostgreSQL type of its result
+        self.changes_data = False
 
     # Expressions
 
@@ -238,7 +239,9 @@ class Translator:
         return "null;"
 
     def return_statement(self, statement: n.Return) -> str:
-        if statement.value is not None:
+        if self.result is not None and statement.value is not None:
+            return f"return ({self.value(statement.value)})::{self.result};"
+        if statement.value is not None or self.result is not None:
             raise CompileError("PLS-00372: In a procedure, RETURN statement cannot contain an expression",
                                statement.start)  # fmt: skip
         return f"{self.returning};"
@@ -263,14 +266,14 @@ class Translator:
         return self.raise_expression(literal(message), offset)
 
     def raise_expression(self, message: str, offset: int) -> str:
-        stack = (
-            f'\nORA-06512: at "{self.label}", line {self.lines.line(offset)}'
-            f"\nORA-04088: error during execution of trigger '{self.label}'"
-        )
+        stack = f'\nORA-06512: at "{self.label}", line {self.lines.line(offset)}'
+        if self.result is None:
+            stack += f"\nORA-04088: error during execution of trigger '{self.label}'"
         return f"raise exception using message = {message} || {literal(stack)};"
 
     def sql(self, statement: n.Sql) -> str:
         self.uses_sql = True
+        self.changes_data = self.changes_data or statement.verb != "SELECT"
         tokens = statement.query.tokens
         last = tokens[-1].end
         compiled = self.compiled([*tokens, Token(T.EOF, "", "", last, last)], statement.start, embedded=True)

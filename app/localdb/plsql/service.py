@@ -8,7 +8,7 @@ from typing import Any
 
 from app.localdb.contract import Bind, Direction, OraType
 from app.localdb.errors import OracleError
-from app.localdb.plsql import triggers
+from app.localdb.plsql import sql_functions, triggers
 from app.localdb.plsql.failures import CompileError, Lines
 from app.localdb.plsql.host import Host, HostDatabase
 from app.localdb.plsql.library import Library, context, library
@@ -142,8 +142,26 @@ def create_unit(host: Host, text: str, owner: str | None = None) -> bool:
     host.store_unit(owner, name, kind, source, "INVALID" if errors else "VALID", rows)
     if trigger is not None and not errors:
         triggers.install(host, trigger)
+    _publish(host, shared, owner, name, kind, source, failed=bool(errors))
     shared.invalidate()
     return bool(errors)
+
+
+def _publish(
+    host: Host, shared: Library, owner: str, name: str, kind: str, source: str, *, failed: bool
+) -> None:
+    """Let SQL see what the unit's functions are now."""
+    if kind in ("FUNCTION", "PACKAGE BODY"):
+        if failed:
+            sql_functions.withdraw(host, owner, name, kind)
+        else:
+            sql_functions.publish(host, shared, owner, name, kind, source)
+    elif kind == "PACKAGE":
+        body = host.fetch_unit(owner, name, "PACKAGE BODY")
+        if failed or body is None:
+            sql_functions.withdraw(host, owner, name, kind)
+        else:
+            sql_functions.publish(host, shared, owner, name, "PACKAGE BODY", body)
 
 
 def _check_name(host: Host, owner: str, name: str, kind: str, replace: bool) -> None:
@@ -183,6 +201,8 @@ def drop_unit(host: Host, owner: str, name: str, kind: str) -> None:
     """Before a unit's source goes: take its trigger out of PostgreSQL and forget what was compiled."""
     if kind == "TRIGGER":
         triggers.remove(host, owner, name)
+    elif kind != "PROCEDURE":
+        sql_functions.withdraw(host, owner, name, kind)
     library(host).invalidate()
 
 

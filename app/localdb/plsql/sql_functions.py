@@ -1,0 +1,180 @@
+"""Functions that SQL may call: those simple enough become plpgsql functions of PostgreSQL.
+
+Function F of schema S is "S"."fn$F", function F of package P is "S"."fn$P.F", with the parameters in order,
+their names and defaults: PostgreSQL's own catalogue is all that the SQL room needs to know. A function that
+changes data, keeps state, or uses what `plpgsql` does not know has no such twin; SQL refuses it by name.
+"""
+
+from __future__ import annotations
+
+from app.localdb.contract import OraType
+from app.localdb.plsql import nodes as n
+from app.localdb.plsql.failures import CompileError, Lines
+from app.localdb.plsql.host import Host
+from app.localdb.plsql.library import Library
+from app.localdb.plsql.parser import UnitParser
+from app.localdb.plsql.plpgsql import PG_TYPES, Translator, literal, quoted
+from app.localdb.plsql.scope import Layout, Scope
+from app.localdb.plsql.types import Scalar, Type
+from app.localdb.plsql.units import Compiler
+
+_MAX_NAME = 63  # bytes of a name in PostgreSQL
+PREFIX = "fn$"
+
+
+def publish(host: Host, library: Library, owner: str, name: str, kind: str, source: str) -> None:
+    """Make the twins of a unit that compiled without errors, take away those it no longer has; commits."""
+    with host.as_user(owner):
+        made = _statements(host, library, owner, name, kind, source)
+        host.pg_execute(_drop(owner, name, kind, list(made)))
+        for statements in made.values():
+            for statement in statements:
+                host.pg_execute(statement)
+    host.commit()
+
+
+def withdraw(host: Host, owner: str, name: str, kind: str) -> None:
+    """Take away the twins of a unit that is dropped or has errors now; commits."""
+    with host.as_user(owner):
+        host.pg_execute(_drop(owner, name, kind, []))
+    host.commit()
+
+
+def _statements(
+    host: Host, library: Library, owner: str, name: str, kind: str, source: str
+) -> dict[str, list[str]]:
+    tree = UnitParser(source).unit()
+    assert isinstance(tree, n.Unit)
+    lines = Lines(source)
+    compiler = Compiler(host, library, owner, f"{owner}.{name}", lines, tree.invoker_rights)
+    found: dict[str, list[str]] = {}
+    if kind == "FUNCTION":
+        assert tree.subprogram is not None
+        _add(
+            found,
+            owner,
+            PREFIX + name,
+            _translated(host, compiler, lines, owner, PREFIX + name, tree.subprogram, {}),
+        )
+        return found
+    specification = host.fetch_unit(owner, name, "PACKAGE")
+    if specification is None:
+        return found
+    public = UnitParser(specification).unit()
+    assert isinstance(public, n.Unit)
+    announced = {
+        d.name: d for d in public.declarations if isinstance(d, n.Subprogram) and d.returns is not None
+    }
+    constants = _constants(host, compiler, [*public.declarations, *tree.declarations])
+    for declaration in tree.declarations:
+        if isinstance(declaration, n.Subprogram) and declaration.name in announced:
+            for mine, theirs in zip(
+                declaration.parameters, announced[declaration.name].parameters, strict=False
+            ):
+                mine.default = theirs.default
+            twin = f"{PREFIX}{name}.{declaration.name}"
+            _add(found, owner, twin, _translated(host, compiler, lines, owner, twin, declaration, constants))
+    return found
+
+
+def _add(found: dict[str, list[str]], owner: str, twin: str, statement: str | None) -> None:
+    if statement is not None and len(twin.encode()) <= _MAX_NAME:
+        found.setdefault(twin, []).append(statement)
+
+
+def _constants(
+    host: Host, compiler: Compiler, declarations: list[n.Declaration]
+) -> dict[str, tuple[str, Type]]:
+    """The package's constants, written out."""
+    found: dict[str, tuple[str, Type]] = {}
+    scope = Scope(None, Layout(0))
+    for declaration in declarations:
+        if (
+            not isinstance(declaration, n.VariableDecl)
+            or not declaration.constant
+            or declaration.default is None
+        ):
+            continue
+        try:
+            type_ = compiler.type_of(declaration.type, scope)
+            translator = Translator(host, compiler, compiler.lines, compiler.unit_label, found)
+            base = PG_TYPES[type_.ora] if type_.ora is not None else ""
+            if base and type_.ora is not OraType.BOOLEAN:
+                found[declaration.name] = (f"({translator.value(declaration.default)})::{base}", type_)
+        except (CompileError, KeyError):
+            continue  # functions that use this constant have no twin
+    return found
+
+
+def _translated(
+    host: Host,
+    compiler: Compiler,
+    lines: Lines,
+    owner: str,
+    twin: str,
+    declaration: n.Subprogram,
+    constants: dict[str, tuple[str, Type]],
+) -> str | None:
+    """The CREATE FUNCTION of one function; None when it cannot be said in plpgsql."""
+    scope = compiler.trigger_scope
+    if declaration.body is None or declaration.returns is None or declaration.autonomous:
+        return None
+    try:
+        translator = Translator(host, compiler, lines, compiler.unit_label, constants)
+        translator.constants = dict.fromkeys(constants, True)
+        parameters = []
+        for parameter in declaration.parameters:
+            base = _pg_type(compiler.type_of(parameter.type, scope))
+            if base is None or parameter.mode != "IN":
+                return None
+            text = quoted("p$" + parameter.name)
+            default = (
+                f" default {translator.value(parameter.default)}" if parameter.default is not None else ""
+            )
+            parameters.append(f"{text} {base}{default}")
+            translator.names[parameter.name] = (text, compiler.type_of(parameter.type, scope))
+            translator.constants[parameter.name] = True
+        result = _pg_type(compiler.type_of(declaration.returns, scope))
+        if result is None:
+            return None
+        translator.result = result
+        body = translator.block(declaration.body)
+    except CompileError:
+        return None
+    if translator.changes_data:
+        return None
+    security = " security definer" if translator.uses_sql and not compiler.invoker_rights else ""
+    # a NO_DATA_FOUND that leaves a function which SQL called is NULL there
+    handler = "exception when no_data_found then return null;\n" if translator.uses_sql else ""
+    missing = translator.raise_text("ORA-06503: PL/SQL: Function returned without value", declaration.start)
+    code = f"#variable_conflict use_column\nbegin\n{body}\n{missing}\n{handler}end;"
+    tag = "$function$"
+    while tag in code:
+        tag = tag[:-1] + "_$"
+    volatility = "immutable" if declaration.deterministic and not translator.uses_sql else "volatile"
+    return (
+        f"create or replace function {quoted(owner)}.{quoted(twin)}({', '.join(parameters)}) returns {result}"
+        f" language plpgsql {volatility}{security} as {tag}{code}{tag}"
+    )
+
+
+def _pg_type(type_: Type) -> str | None:
+    if not isinstance(type_, Scalar) or type_.ora is OraType.BOOLEAN:
+        return None
+    return PG_TYPES.get(type_.ora)
+
+
+def _drop(owner: str, name: str, kind: str, keep: list[str]) -> str:
+    """Drops the unit's twins except those in `keep`, which CREATE OR REPLACE renews."""
+    mine = (
+        f"p.proname = {literal(PREFIX + name)}"
+        if kind == "FUNCTION"
+        else f"pg_catalog.starts_with(p.proname, {literal(f'{PREFIX}{name}.')})"
+    )
+    kept = "".join(f" and p.proname <> {literal(twin)}" for twin in keep)
+    return (
+        "do $drop$declare f regprocedure; begin for f in select p.oid::regprocedure from pg_catalog.pg_proc p"
+        " join pg_catalog.pg_namespace s on s.oid = p.pronamespace"
+        f" where s.nspname = {literal(owner)} and {mine}{kept}"
+        " loop execute 'drop function ' || f; end loop; end$drop$"
+    )
