@@ -127,7 +127,7 @@ def documented(
         envelope,
         generate_examples=False,
         description=description,
-        examples=[Example(summary=description, value=msgspec.to_builtins(value))],
+        examples=[Example(summary=description, value=value)],
     )
     return {status: good, **errors_of(*errors)}
 
@@ -145,7 +145,7 @@ def errors_of(*statuses: int) -> dict[int, ResponseSpec]:
             Failure,
             generate_examples=False,
             description=examples[status],
-            examples=[Example(value=msgspec.to_builtins(value))],
+            examples=[Example(value=value)],
         )
     return specs
 

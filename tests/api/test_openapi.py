@@ -86,3 +86,12 @@ def test_the_page_asks_for_files_of_this_service_only(page: str) -> None:
     sources = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert len(sources) >= 4
     assert [source for source in sources if not source.startswith(("/static/", "/docs/", "data:"))] == []
+
+
+def test_examples_show_the_whole_envelope_also_where_data_is_null(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            for example in answer["content"]["application/json"]["examples"].values():
+                assert set(example["value"]) == {"success", "data", "message", "timestamp"}, (
+                    f"{method} {path} {status}"
+                )
