@@ -2,7 +2,7 @@
 
 The job's spec comes as one JSON document on standard input; progress and last words go as JSON lines to the
 pipe FD: {"progress": 0..1, "step": "..."}, then one of {"result": {...}} and {"error": {"code", "sentence",
-"retryable"}}. The process dies with its parent. A crash here harms no other job.
+"retryable", "detail"}}. The process dies with its parent. A crash here harms no other job.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import traceback
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,7 +24,7 @@ from typing import Any, BinaryIO
 import oracledb
 
 from app.oracle.errors import translate
-from worker.outcome import OUT_OF_MEMORY_STATUS, Failed
+from worker.outcome import OUT_OF_MEMORY_STATUS, Failed, causes
 from worker.task import JobFailed, Report, Runner, Task
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -52,16 +53,15 @@ def _last_words(runner: Runner, task: Task, report: Report) -> dict[str, Any]:
     except MemoryError:
         raise
     except JobFailed as error:
-        failure = error.failure
+        failure = replace(error.failure, detail=causes(error))
     except oracledb.Error as error:
-        traceback.print_exc()
         meaning = translate(error)
-        failure = Failed("database", meaning.sentence, meaning.retryable)
+        failure = Failed("database", meaning.sentence, meaning.retryable, causes(error))
     except Exception as error:  # noqa: BLE001 - the last words of any job; the stack goes to the log
         traceback.print_exc()
         sentence = f"The job broke on an error that Concord did not expect ({type(error).__name__})."
-        failure = Failed("engine", sentence, retryable=True)
-    return {"error": {"code": failure.code, "sentence": failure.sentence, "retryable": failure.retryable}}
+        failure = Failed("engine", sentence, retryable=True, detail=causes(error))
+    return {"error": asdict(failure)}
 
 
 def load(name: str) -> Runner:

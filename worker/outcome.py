@@ -37,11 +37,12 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The attempt ended with an error. `code` is one of those of ERROR_DETAILS."""
+    """The attempt ended with an error. `code` is one of those of ERROR_DETAILS. `detail` is for the log only."""
 
     code: str
     sentence: str
     retryable: bool
+    detail: str = ""
 
 
 Outcome = Finished | Stopped | Failed
@@ -96,6 +97,18 @@ def judge(
         f"The job's process ended with exit status {exit_status} and left no result.",
         retryable=True,
     )
+
+
+def causes(error: BaseException) -> str:
+    """The texts of an error and of what caused it, for the log: the database's own words among them."""
+    texts: list[str] = []
+    link: BaseException | None = error
+    while link is not None:
+        text = f"{type(link).__name__}: {link}"
+        if text not in texts:
+            texts.append(text)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return " <- ".join(texts)
 
 
 def _out_of_memory(limits: Limits) -> Failed:

@@ -30,7 +30,7 @@ from app.oracle.errors import DatabaseUnavailableError, OracleError
 from app.oracle.pool import acting_for
 from app.settings import Settings
 from worker.kinds import Kind, Refused
-from worker.outcome import Failed, Finished, Limits, Outcome, Stop, Stopped, judge
+from worker.outcome import Failed, Finished, Limits, Outcome, Stop, Stopped, causes, judge
 from worker.pacing import Pause
 
 Result = TypeVar("Result")
@@ -113,7 +113,7 @@ class Run:
         except Refused as error:
             return Failed("bad_request", error.sentence, retryable=False)
         except OracleError as error:
-            return Failed("database", error.sentence, error.retryable)
+            return Failed("database", error.sentence, error.retryable, detail=causes(error))
         folder = await asyncio.to_thread(self._make_work_folder)
         try:
             return await self._run_process(self.kind, request, folder)
@@ -295,7 +295,14 @@ class Run:
         status = await self._until_written(
             lambda: storage.fail(job_id, token, error_details, retryable=failure.retryable)
         )
-        log.warning("job failed", code=failure.code, sentence=failure.sentence, now=status, seconds=seconds)
+        log.warning(
+            "job failed",
+            code=failure.code,
+            sentence=failure.sentence,
+            detail=failure.detail,
+            now=status,
+            seconds=seconds,
+        )
 
     async def _until_written(self, call: Callable[[], Awaitable[Result]]) -> Result:
         """Repeat a call while the database is away. Raises OracleError of another kind, or when leaving."""

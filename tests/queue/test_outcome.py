@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from worker.outcome import OUT_OF_MEMORY_STATUS, Failed, Finished, Limits, Stop, Stopped, judge
+from worker.outcome import OUT_OF_MEMORY_STATUS, Failed, Finished, Limits, Stop, Stopped, causes, judge
 
 LIMITS = Limits(memory_mb=512, seconds=60)
 RESULT = Finished({"summary": {}})
@@ -54,3 +54,16 @@ def test_each_failure_has_its_code_and_sentence(
     assert isinstance(outcome, Failed)
     assert (outcome.code, outcome.retryable) == (code, retryable)
     assert says in outcome.sentence
+
+
+def test_the_log_gets_the_whole_chain_of_causes() -> None:
+    try:
+        try:
+            raise KeyError("ORA-00942: table or view does not exist")
+        except KeyError as error:
+            raise ValueError("The table cannot be read.") from error
+    except ValueError as error:
+        text = causes(error)
+    assert text == (
+        "ValueError: The table cannot be read. <- KeyError: 'ORA-00942: table or view does not exist'"
+    )
