@@ -42,7 +42,7 @@ def test_same_bind_twice_is_one_bind_by_position(connection: oracledb.Connection
 def test_too_long_value_for_an_out_bind_is_ora_06502(connection: oracledb.Connection) -> None:
     cursor = connection.cursor()
     with pytest.raises(oracledb.DatabaseError) as caught:
-        cursor.execute("begin :s := rpad('x', 20, 'x'); end;", s=cursor.var(str, 10))
+        cursor.execute("begin :s := rpad('x', 50, 'x'); end;", s=cursor.var(str, 10))
     assert code(caught) == 6502
 
 
@@ -52,32 +52,24 @@ def test_empty_text_is_null(connection: oracledb.Connection) -> None:
 
 def test_array_bind_goes_in_and_comes_out(connection: oracledb.Connection) -> None:
     cursor = connection.cursor()
-    doubled = cursor.arrayvar(int, 10)
+    cursor.execute(
+        "create package lists is type t_numbers is table of number index by pls_integer; "
+        "procedure double(in_list in t_numbers, out_list out t_numbers); end lists;"
+    )
     cursor.execute(
         """
-        declare
-           type t_numbers is table of number index by pls_integer;
+        create package body lists is
            procedure double(in_list in t_numbers, out_list out t_numbers) is
            begin
               for i in 1 .. in_list.count loop
                  out_list(i) := in_list(i) * 2;
               end loop;
            end double;
-           l_in  t_numbers;
-           l_out t_numbers;
-        begin
-           for i in 1 .. :given.count loop
-              l_in(i) := :given(i);
-           end loop;
-           double(l_in, l_out);
-           for i in 1 .. l_out.count loop
-              :doubled(i) := l_out(i);
-           end loop;
-        end;
-        """,
-        given=cursor.arrayvar(int, [1, 2, 3]),
-        doubled=doubled,
+        end lists;
+        """
     )
+    doubled = cursor.arrayvar(int, 10)
+    cursor.callproc("lists.double", [cursor.arrayvar(int, [1, 2, 3]), doubled])
     assert doubled.getvalue() == [2, 4, 6]
 
 

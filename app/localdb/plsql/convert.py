@@ -99,29 +99,26 @@ def floor_number(value: Decimal | int) -> Decimal | int:
 
 
 def number_text(value: Decimal | int) -> str:
-    """TO_CHAR without a format: no leading zero, at most 40 characters, else an exponent."""
-    if type(value) is int and -(10**39) < value < 10**39:
+    """TO_CHAR without a format (TM9): no zero before the point; beyond 64 characters with an exponent."""
+    if type(value) is int and -(10**63) < value < 10**63:
         return str(value)
-    sign, digits, exponent = Decimal(value).normalize(NUMBER_CONTEXT).as_tuple()
+    sign, figures, exponent = Decimal(value).as_tuple()
     assert isinstance(exponent, int)
-    text = "".join(map(str, digits))
-    if text == "0":
+    digits = "".join(map(str, figures)).lstrip("0")
+    trimmed = digits.rstrip("0")
+    if not trimmed:
         return "0"
-    point = len(text) + exponent  # digits before the decimal point
-    if 0 < point <= 40:
-        whole = text[:point].ljust(point, "0")
-        rest = text[point:]
-        plain = whole + ("." + rest if rest else "")
-    elif -39 <= point <= 0:
-        plain = "." + "0" * -point + text
+    exponent += len(digits) - len(trimmed)
+    point = len(trimmed) + exponent  # digits before the decimal point
+    if point <= 0:
+        plain = "." + "0" * -point + trimmed
+    elif exponent >= 0:
+        plain = trimmed + "0" * exponent
     else:
-        plain = ""
-    if not plain or (len(plain) > 40 and "." not in plain):
-        mantissa = text[0] + "." + (text[1:34] or "0")
-        plain = f"{mantissa}E{'+' if point > 0 else '-'}{abs(point - 1):02d}"
-    elif len(plain) > 40:
-        keep = 40 - plain.index(".") - 1
-        return number_text(round_number(value, keep))
+        plain = trimmed[:point] + "." + trimmed[point:]
+    if len(plain) > 64 or (exponent >= 0 and point > 63):
+        mantissa = trimmed[0] + ("." + trimmed[1:] if len(trimmed) > 1 else "")
+        plain = f"{mantissa}E{'-' if point < 1 else '+'}{abs(point - 1):02d}"
     return "-" + plain if sign else plain
 
 

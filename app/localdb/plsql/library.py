@@ -9,7 +9,7 @@ from typing import Any
 from app.localdb.errors import OracleError
 from app.localdb.plsql.failures import CompileError, Lines, block_error, unsupported
 from app.localdb.plsql.host import Host
-from app.localdb.plsql.packages import REFUSED, STANDARD, SUPPLIED
+from app.localdb.plsql.packages import REFUSED, STANDARD, SUPPLIED, SYSTEM_TYPES
 from app.localdb.plsql.runtime import Context
 from app.localdb.plsql.scope import PackageSymbol, ScopeSymbol, Symbol
 from app.localdb.plsql.types import Scalar, Type
@@ -57,6 +57,8 @@ class Library:
             return STANDARD.names[links[1]], links[2:]
         if name in STANDARD.names:
             return STANDARD.names[name], links[1:]
+        if name in SYSTEM_TYPES:
+            return SYSTEM_TYPES[name], links[1:]
         if name in SUPPLIED:
             return ScopeSymbol(SUPPLIED[name], name), links[1:]
         if name in REFUSED and len(links) > 1:

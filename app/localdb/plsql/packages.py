@@ -340,6 +340,14 @@ def _dbms_sql() -> Scope:
     return b.scope
 
 
+SYSTEM_TYPES = {
+    name: TypeSymbol(name, CollectionType(name, "VARRAY", element, limit=32767))
+    for name, element in (
+        ("ODCIVARCHAR2LIST", Scalar(VARCHAR2.ora, "VARCHAR2", size=4000)),
+        ("ODCINUMBERLIST", NUMBER),
+        ("ODCIDATELIST", DATE),
+    )
+}
 STANDARD = _standard()
 SUPPLIED = {
     "DBMS_STANDARD": STANDARD,

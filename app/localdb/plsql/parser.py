@@ -26,6 +26,18 @@ class UnitParser(StatementParser):
         self.end_of_text()
         return block
 
+    def call(self) -> n.Block:
+        """CALL routine(...) [INTO :bind] as the block that does the same."""
+        start = self.here
+        self.expect("CALL")
+        target = self.expression()
+        statement: n.Statement = n.CallStatement(start, target)
+        if self.accept("INTO"):
+            statement = n.Assign(start, self.expression(), target)
+        self.accept(";")
+        self.end_of_text()
+        return n.Block(start, None, [], [statement], [])
+
     def create_prefix(self) -> bool:
         """[CREATE [OR REPLACE] [EDITIONABLE]] before a unit; whether it may replace one."""
         replace = True

@@ -276,7 +276,9 @@ class Translator:
         self.changes_data = self.changes_data or statement.verb != "SELECT"
         tokens = statement.query.tokens
         last = tokens[-1].end
-        compiled = self.compiled([*tokens, Token(T.EOF, "", "", last, last)], statement.start, embedded=True)
+        compiled = self.compiled(
+            [*_row_names(tokens), Token(T.EOF, "", "", last, last)], statement.start, embedded=True
+        )
         text = self.text_of(compiled)
         into = statement.into
         if into is None:
@@ -339,6 +341,22 @@ class Translator:
         label = f" {quoted(statement.label)}" if statement.label else ""
         when = f" when {self.condition(statement.condition)}" if statement.condition is not None else ""
         return f"{word}{label}{when};"
+
+
+def _row_names(tokens: list[Token]) -> list[Token]:
+    """:NEW.x as one name, which SQL's grammar can read."""
+    found: list[Token] = []
+    position = 0
+    while position < len(tokens):
+        token = tokens[position]
+        if token.kind is T.BIND and token.value in ("NEW", "OLD") and tokens[position + 1].word == ".":
+            name = tokens[position + 2]
+            found.append(Token(T.QUOTED, f":{token.value}.{name.value}", "", token.offset, name.end))
+            position += 3
+            continue
+        found.append(token)
+        position += 1
+    return found
 
 
 def _label(label: str | None) -> str:

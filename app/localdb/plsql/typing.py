@@ -10,12 +10,9 @@ from app.localdb.plsql.failures import CompileError, unsupported
 from app.localdb.plsql.scope import CursorSymbol, Scope, TypeSymbol, Variable
 from app.localdb.plsql.types import (
     BY_ORA,
-    DATE,
-    NUMBER,
     RAW,
     SYS_REFCURSOR,
     VARCHAR2,
-    CollectionType,
     CursorType,
     FieldType,
     RecordType,
@@ -25,13 +22,6 @@ from app.localdb.plsql.types import (
 )
 from app.localdb.sql import nodes as x
 from app.localdb.sql.catalog import ColumnInfo, ObjectInfo, ObjectKind
-
-_SYSTEM_LISTS = {
-    "ODCIVARCHAR2LIST": CollectionType("ODCIVARCHAR2LIST", "VARRAY", Scalar(OraType.VARCHAR2, "VARCHAR2", size=4000),
-                                       limit=32767),
-    "ODCINUMBERLIST": CollectionType("ODCINUMBERLIST", "VARRAY", NUMBER, limit=32767),
-    "ODCIDATELIST": CollectionType("ODCIDATELIST", "VARRAY", DATE, limit=32767),
-}  # fmt: skip
 
 
 def type_of_table_column(column: ColumnInfo) -> Scalar:
@@ -69,8 +59,6 @@ class TypeResolver(SqlCompiler):
                     return found
                 if ref.name[0] == "SYS_REFCURSOR":
                     return SYS_REFCURSOR
-        if ref.name[-1] in _SYSTEM_LISTS and len(ref.name) <= 2 and ref.name[0] in ("SYS", ref.name[-1]):
-            return _SYSTEM_LISTS[ref.name[-1]]
         name = ref.name
         if name[0] == "STANDARD" and len(name) == 2:
             found = named_type(name[1], ref.args, ref.char_semantics)

@@ -128,7 +128,7 @@ def compile_block(
     """Compile an anonymous block. `binds` are (name, type), or only types: then in order of appearance."""
     lines = Lines(text)
     parser = UnitParser(text)
-    tree = parser.anonymous_block()
+    tree = parser.call() if parser.word == "CALL" else parser.anonymous_block()
     compiler = Compiler(host, library, host.current_schema, "", lines, invoker_rights=False)
     compiler.current_of = cursors_with_current_of(parser.tokens)
     layout = Layout(0)
