@@ -188,7 +188,7 @@ class Postgres:
         return found
 
     def _end_leftovers(self) -> None:
-        """End what an earlier, killed server left running here, then drop its pid file.
+        """End what an earlier, killed server left running here, then drop its pid and lock files.
 
         PostgreSQL checks the pid file by number only, and in a container the number is soon somebody
         else's; the lock and the working folders of the processes are the better witness.
@@ -210,7 +210,8 @@ class Postgres:
                         continue
                 grace = time.monotonic() + 3.0
             time.sleep(0.02)
-        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        for left_behind in ("postmaster.pid", _SOCKET_NAME, f"{_SOCKET_NAME}.lock"):
+            (self.cluster / left_behind).unlink(missing_ok=True)
 
     def _command(self, program: str, *arguments: str) -> list[str]:
         launcher = str(Path(__file__).with_name("launcher.py"))

@@ -39,9 +39,13 @@ def statements_for(change: TableChange) -> Iterator[str]:
         return
     yield note_object(owner, name, kind, relation=True)
     relation = f"{literal(f'{quoted(owner)}.{quoted(name)}')}::pg_catalog.regclass"
+    texts: dict[str, str] = dict(change.options.get("texts", {}))
     if change.text is not None:
+        texts[""] = change.text
+    for part, text in texts.items():
         yield (
-            f"insert into concord_catalog.texts (relid, part, text) values ({relation}, '', {literal(change.text)})"
+            "insert into concord_catalog.texts (relid, part, text) values"
+            f" ({relation}, {literal(part)}, {literal(text)})"
             " on conflict (relid, part) do update set text = excluded.text"
         )
     if change.dropped_columns:
