@@ -158,6 +158,8 @@ def translate(error: oracledb.Error) -> OracleError:
 
 
 def _own_text(error: oracledb.Error) -> str:
-    """The text given to RAISE_APPLICATION_ERROR: the first line without its ORA-20nnn prefix."""
-    first = str(error).split("\n", 1)[0]
-    return re.sub(r"^ORA-20\d{3}:\s*", "", first).strip()
+    """The text given to RAISE_APPLICATION_ERROR: the first line without its ORA-20nnn prefix, and without
+    an Oracle error that the package quotes at its end."""
+    first = re.sub(r"^ORA-20\d{3}:\s*", "", str(error).split("\n", 1)[0])
+    text, *quoted = re.split(r":?\s*ORA-\d{5}", first, maxsplit=1)
+    return f"{text}." if quoted else text.strip()

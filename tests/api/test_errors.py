@@ -51,6 +51,13 @@ def test_a_packages_refusal_keeps_the_packages_sentence_only(number: int, kind: 
     assert not refusal.retryable
 
 
+def test_an_oracle_error_that_a_package_quotes_is_cut_off() -> None:
+    quoted = error(
+        "ORA-20004: The job breaks a rule of COMPARISON_JOBS: ORA-02290: check constraint (C.X) violated"
+    )
+    assert translate(quoted).sentence == "The job breaks a rule of COMPARISON_JOBS."
+
+
 @pytest.mark.parametrize(
     "text",
     [
