@@ -140,10 +140,10 @@ ROWID = Ty(OraType.ROWID, size=18)
 BOOLEAN = Ty(OraType.BOOLEAN)
 
 
-def varchar2(chars: int) -> Ty:
-    """VARCHAR2 of at most `chars` characters."""
-    chars = max(1, min(chars, 32767))
-    return Ty(OraType.VARCHAR2, size=min(chars * 4, 32767), chars=chars)
+def varchar2(chars: int, size: int = 0) -> Ty:
+    """VARCHAR2 of at most `chars` characters and `size` bytes (four a character unless told)."""
+    chars = max(1, min(chars, 4000))
+    return Ty(OraType.VARCHAR2, size=max(1, min(size or chars * 4, 4000)), chars=chars)
 
 
 def literal_text(value: str, national: bool = False) -> Ty:

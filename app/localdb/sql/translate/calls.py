@@ -241,15 +241,15 @@ class Calls(Json):
             return Ex(f"({text.sql})", text.ty, text.nullable) if family is Family.CLOB else text
         format_ = c.to_text(values[1], node.args[1].offset).sql
         if family in (Family.NUMBER, Family.FLOAT, Family.NULL):
-            return Ex(f"oracle.to_char({c.to_number(value).sql}, {format_})", varchar2(255))
+            return Ex(f"oracle.to_char({c.to_number(value).sql}, {format_})", varchar2(255, 255))
         if family in (Family.DATE, Family.TIMESTAMP, Family.ZONED):
             # the format is rewritten once, when PostgreSQL plans the statement
             argument = f"({value.sql})::timestamp" if family is Family.DATE else value.sql
             kind = {Family.DATE: "D", Family.TIMESTAMP: "T", Family.ZONED: "Z"}[family]
             sql = f"oracle.format_datetime({argument}, oracle.datetime_format({format_}, '{kind}'))"
-            return Ex(sql, varchar2(255), value.nullable)
+            return Ex(sql, varchar2(255, 255), value.nullable)
         if family is Family.TEXT:
-            return Ex(f"oracle.to_char({c.to_number(value).sql}, {format_})", varchar2(255))
+            return Ex(f"oracle.to_char({c.to_number(value).sql}, {format_})", varchar2(255, 255))
         raise unsupported(f"TO_CHAR of {family} with a format", node.offset)
 
     def _to_number(self, node: n.Call) -> Ex:

@@ -59,7 +59,7 @@ def to_text(ex: Ex, offset: int = 0) -> Ex:
     size = ty.size * 2 if family is Family.RAW else _TEXT_SIZES[family]
     if family is Family.BOOLEAN:
         return Ex(f"(CASE WHEN {sql} THEN 'TRUE' WHEN NOT {sql} THEN 'FALSE' END)", varchar2(5))
-    return Ex(f"{function}({sql})", varchar2(size or 4000), ex.nullable)
+    return Ex(f"{function}({sql})", varchar2(size or 4000, size), ex.nullable)
 
 
 _TEXT_FUNCTIONS = {

@@ -245,7 +245,8 @@ class Expressions(Calls):
         sql = f"({joined})" if solid else f"nullif({joined}, '')"
         if clob:
             return Ex(f"{sql}::oracle.clob", CLOB, not solid)
-        return Ex(sql, varchar2(sum(v.ty.chars for v in texts)), not solid)
+        known = [t.ty for t, v in zip(texts, values, strict=True) if v.ty.family is not Family.NULL]
+        return Ex(sql, varchar2(sum(ty.chars for ty in known), sum(ty.size for ty in known)), not solid)
 
     # -- CASE, subqueries ----------------------------------------------------------------------------------
 
@@ -335,7 +336,7 @@ class Expressions(Calls):
         found = f"nullif({function}({text.sql}{chars}), '')"
         if operand.ty.family is Family.CLOB:
             return Ex(f"{found}::oracle.clob", CLOB)
-        return Ex(found, varchar2(text.ty.chars))
+        return Ex(found, varchar2(text.ty.chars, text.ty.size))
 
     def _at_time_zone(self, node: n.AtTimeZone) -> Ex:
         operand = c.to_zoned(self.value(node.operand), node.offset)

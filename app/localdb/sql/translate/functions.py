@@ -45,7 +45,8 @@ class Plain(NamedTuple):
 
 
 def _same_text(args: list[Ex]) -> Ty:
-    return varchar2(args[0].ty.chars or 4000)
+    ty = args[0].ty
+    return varchar2(ty.chars or 4000, ty.size)
 
 
 def _number(args: list[Ex]) -> Ty:

@@ -204,8 +204,7 @@ class Json(Aggregates):
         if family is Family.BOOLEAN:
             return f"({value.sql})::text"
         if family in (Family.DATE, Family.TIMESTAMP, Family.ZONED):
-            stamp = c.to_timestamp(value) if family is Family.DATE else value
-            return f"oracle.json_time({stamp.sql})"
+            return f"oracle.json_time({value.sql})"
         return f"to_json({c.to_text(value, node.offset).sql})::text"
 
     def _json_aggregate(self, node: n.JsonBuild) -> str:
