@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from worker.engines.sources.memory import MemorySource
 from worker.engines.values import Kind, ValueType
 
 INT64 = 2**63
+NANS = [float("nan"), *struct.unpack("<2d", struct.pack("<2Q", 0x7FF8_0000_0000_0001, 0xFFF8_0000_0000_0000))]
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,7 +91,7 @@ NUMBER = Type(
 DOUBLE = Type(
     "double",
     pa.float64(),
-    st.sampled_from([0.0, -0.0, 1.0, 0.1, float("nan"), float("inf"), float("-inf"), 5e-324]) | st.floats(),
+    st.sampled_from([0.0, -0.0, 1.0, 0.1, *NANS, float("inf"), float("-inf"), 5e-324]) | st.floats(),
 )
 BOOLEAN = Type("boolean", pa.bool_(), st.booleans())
 TEXT = Type("text", pa.string(), STRINGS | st.text(max_size=8))
@@ -174,21 +176,23 @@ def pairs(draw: st.DrawFn, max_rows: int = 14) -> Pair:
         return {n: v if types[n][0] == types[n][1] else draw(st.sampled_from([*fitting(v, types[n][1]), *pools[n][1]]))
                 for n, v in old.items()}  # fmt: skip
 
-    rows_a = [row(0) for _ in range(draw(st.integers(0, max_rows)))]
-    rows_b = []
-    for old in rows_a:
-        for _ in range(draw(st.sampled_from([1, 1, 1, 0, 2]))):
-            new = moved(old)
-            if columns and draw(st.booleans()):
-                name = draw(st.sampled_from(columns))
-                new[name] = draw(st.sampled_from(pools[name][1]))
-            rows_b.append(new)
-    rows_b += [row(1) for _ in range(draw(st.integers(0, 3)))]
     tolerances = {
         name: draw(st.sampled_from([Decimal(t) for t in ("0", "0.00001", "0.5", "1", "1e30", "1e-20")]))
         for name in columns
         if types[name][0].name in NUMERIC and draw(st.booleans())
     }
+    rows_a = [row(0) for _ in range(draw(st.integers(0, max_rows)))]
+    rows_b = []
+    for old in rows_a:
+        for _ in range(draw(st.sampled_from([1, 1, 1, 0, 2]))):
+            new = moved(old)
+            for name, tolerance in tolerances.items():
+                new[name] = draw(st.sampled_from([new[name], *nearby(new[name], tolerance, types[name][1])]))
+            if columns and draw(st.booleans()):
+                name = draw(st.sampled_from(columns))
+                new[name] = draw(st.sampled_from(pools[name][1]))
+            rows_b.append(new)
+    rows_b += [row(1) for _ in range(draw(st.integers(0, 3)))]
     return Pair(key, columns, types, rows_a, draw(st.permutations(rows_b)), tolerances)
 
 
@@ -213,3 +217,15 @@ def fitting(value: Any, kind: Type) -> list[Any]:
     if kind.name == "timestamp" and isinstance(value, datetime) and value.tzinfo is None:
         return [value]
     return []
+
+
+def nearby(value: Any, tolerance: Decimal, kind: Type) -> list[Any]:
+    """Values exactly as far from `value` as the tolerance allows, and a little further, if B's type holds them."""
+    if not isinstance(value, Decimal) or not isinstance(kind.arrow, pa.Decimal128Type):
+        return []
+    unit = Decimal(1).scaleb(-kind.arrow.scale)
+    top = Decimal(10) ** (kind.arrow.precision - kind.arrow.scale)
+    with localcontext() as context:
+        context.prec = 100
+        found = [value + tolerance, value - tolerance, value + tolerance + unit, value - tolerance - unit]
+        return [n for n in found if abs(n) < top and n % unit == 0]
