@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import bcrypt
 import pytest
 from litestar import Litestar
-from litestar.testing import TestClient
+from litestar.testing import TestClient, WebSocketTestSession
 
 from app.accounts.permissions import Role
 from app.main import create_app
@@ -102,6 +103,27 @@ def log_in(client: Client, username: str, password: str = PASSWORD) -> str:
     answer = client.post("/api/v1/auth/login", json={"username": username, "password": password})
     assert answer.status_code == 200, answer.text
     return str(answer.json()["data"]["access_token"])
+
+
+@contextmanager
+def connected(client: Client, token: str) -> Iterator[WebSocketTestSession]:
+    """A WebSocket, logged in."""
+    with client.websocket_connect("/ws") as socket:
+        socket.send_json({"type": "auth", "token": token})
+        assert socket.receive_json(timeout=10)["type"] == "authenticated"
+        yield socket
+
+
+def subscribe(socket: WebSocketTestSession, job_id: str, **more: Any) -> None:
+    socket.send_json({"type": "subscribe", "job_id": job_id, **more})
+    assert socket.receive_json(timeout=10) == {"type": "subscribed", "job_id": job_id}
+
+
+def pushed(socket: WebSocketTestSession, seconds: float = 10) -> dict[str, Any]:
+    """The next change of a job."""
+    message: dict[str, Any] = socket.receive_json(timeout=seconds)
+    assert message["type"] == "job", message
+    return message
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from litestar.testing import WebSocketTestSession
 
 from app.accounts.permissions import Role
 from app.accounts.tokens import Tokens
-from tests.api.conftest import Caller, Client
+from tests.api.conftest import Caller, Client, connected, pushed, subscribe
 
 if TYPE_CHECKING:
     from tests.conftest import Instance
@@ -35,25 +34,6 @@ FIELDS = {
 @pytest.fixture
 def token(headers_of: Callable[[Role], dict[str, str]]) -> str:
     return headers_of(Role.VIEWER)["Authorization"].removeprefix("Bearer ")
-
-
-@contextmanager
-def connected(client: Client, token: str) -> Iterator[WebSocketTestSession]:
-    with client.websocket_connect("/ws") as socket:
-        socket.send_json({"type": "auth", "token": token})
-        assert socket.receive_json(timeout=10)["type"] == "authenticated"
-        yield socket
-
-
-def subscribe(socket: WebSocketTestSession, job_id: str, **more: Any) -> None:
-    socket.send_json({"type": "subscribe", "job_id": job_id, **more})
-    assert socket.receive_json(timeout=10) == {"type": "subscribed", "job_id": job_id}
-
-
-def pushed(socket: WebSocketTestSession) -> dict[str, Any]:
-    message: dict[str, Any] = socket.receive_json(timeout=10)
-    assert message["type"] == "job", message
-    return message
 
 
 def submit(api: Caller, parts: dict[str, Any]) -> str:
