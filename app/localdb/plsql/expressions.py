@@ -143,7 +143,9 @@ class ExpressionCompiler(NameCompiler):
                 if source.from_row or target.from_row:
                     return 1 if len(source.fields) == len(target.fields) else None
                 return None
-            if isinstance(source, CollectionType):
+            if isinstance(source, CollectionType) and isinstance(target, CollectionType):
+                if (source.from_client or target.from_client) and source.kind == target.kind == "INDEX BY":
+                    return self.steps(source.element, target.element)
                 return None
             return 0 if source.ora is target.ora else 1
         if isinstance(target, CursorType) or isinstance(source, CursorType):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from app.localdb.plsql.code import (
     Code,
     Place,
+    Store,
     element_place,
     field_place,
     outer,
@@ -101,6 +102,7 @@ class NameCompiler:
         expression: Callable[[x.Expr, Scope], Code]
         coerced: Callable[[x.Expr, Type, Scope], Run]
         converted: Callable[[Code, Type, int], Run]
+        conversion: Callable[[Type, Type], Callable[[Frame, Any], Any] | None]
 
     # Entry points
 
@@ -358,7 +360,7 @@ class NameCompiler:
             )
         routine, pairs = self.overload(symbol.name, wanted, args, s, offset)
         inputs: list[tuple[Formal, Run]] = []
-        outputs: list[tuple[Formal, Place]] = []
+        outputs: list[tuple[Formal, Store]] = []
         parent_of = self.parent_of(routine, target.package, s)
         for formal in routine.formals:
             actual = pairs.get(formal.name)
@@ -367,7 +369,11 @@ class NameCompiler:
                 continue
             if formal.mode != "IN":
                 place = self.place(actual, s)
-                outputs.append((formal, place))
+                if self.steps(formal.type, place.type) is None:
+                    raise CompileError(
+                        f"PLS-00306: wrong number or types of arguments in call to '{symbol.name}'", offset
+                    )
+                outputs.append((formal, self.receiving(place, formal.type)))
                 if formal.mode == "IN OUT":
                     if isinstance(actual, x.BindRef):
                         self.used.add(actual.name)
@@ -427,6 +433,14 @@ class NameCompiler:
                 return None
             total += steps
         return total
+
+    def receiving(self, place: Place, source: Type) -> Store:
+        """Stores an OUT value of type `source` into `place`."""
+        special = self.conversion(source, place.type)
+        store = place.store
+        if special is None:
+            return store
+        return lambda frame, value: store(frame, special(frame, value))
 
     def steps(self, source: Type, target: Type) -> int | None:
         raise NotImplementedError

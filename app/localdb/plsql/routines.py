@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from app.localdb.errors import OracleError
-from app.localdb.plsql.code import Place
+from app.localdb.plsql.code import Store
 from app.localdb.plsql.failures import failure
 from app.localdb.plsql.runtime import Frame, Run, raised
 from app.localdb.plsql.scope import Layout
@@ -70,7 +70,7 @@ def call(
     routine: Routine,
     parent_of: ParentOf,
     inputs: list[tuple[Formal, Run]],
-    outputs: list[tuple[Formal, Place]],
+    outputs: list[tuple[Formal, Store]],
     owner: str | None,
 ) -> Run:
     """A call as a closure: its result, None for a procedure.
@@ -80,7 +80,7 @@ def call(
     """
     takes = [(f.slot, run) for f, run in inputs]
     copies = [f.slot for f, _ in inputs if f.mode == "IN OUT" and not isinstance(f.type, Scalar)]
-    gives = [(f.slot, place) for f, place in outputs]
+    gives = [(f.slot, store) for f, store in outputs]
     fresh = [(f.slot, f.type) for f, _ in outputs if f.mode == "OUT"]
     layout, label = routine.layout, routine.label
     returns = routine.returns
@@ -113,8 +113,8 @@ def call(
             missing = raised(failure(6503))
             missing.note(new)
             raise missing
-        for slot, place in gives:
-            place.store(frame, values[slot])
+        for slot, store in gives:
+            store(frame, values[slot])
         return new.result
 
     return run

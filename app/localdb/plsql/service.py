@@ -69,7 +69,7 @@ def bind_type(bind: Bind) -> Type:
         ora = OraType.VARCHAR2 if bind.type is OraType.CHAR else bind.type
         base = Scalar(ora, base.name, size=min(bind.size, 32767))
     if bind.array:
-        return CollectionType("BIND", "INDEX BY", base, INTEGER)
+        return CollectionType("BIND", "INDEX BY", base, INTEGER, from_client=True)
     return base
 
 

@@ -287,6 +287,7 @@ class CollectionType(Type):
     element: Type
     key: Scalar | None = None
     limit: int = 0
+    from_client: bool = False  # an array bind: takes and gives any index-by table of like elements
 
     def initial(self) -> Collection:
         return Collection(self, self.kind == "INDEX BY")
@@ -296,7 +297,14 @@ class CollectionType(Type):
             return Collection(self, False)
         if not isinstance(value, Collection):
             raise value_error()
-        return value.copy()
+        if value.type is self:
+            return value.copy()
+        # an array of the client and a type of the program: element by element
+        fit = self.element.fit
+        other = Collection(self, value.initialised)
+        other.items = {key: fit(item) for key, item in value.items.items()}
+        other.extent = value.extent
+        return other
 
 
 @dataclass(eq=False)
