@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.localdb import plsql, sql
+from app.localdb import bulk, plsql, sql
 from app.localdb.catalog.store import UserCatalog
 from app.localdb.contract import BatchError, Bind, Column, Cursor, Direction, Kind, OraType, Outcome
 from app.localdb.cursors import ResultCursor
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _COMPILED = 500  # compiled statements a session remembers
 _READ_AHEAD = 500  # rows read from PostgreSQL at least, whatever the client asks for
 _READ_AHEAD_LOBS = 10  # the same when a row may hold megabytes
+_NOT_OF_A_ROW = ("57014", "40P01", "40001", "55P03")  # cancel, deadlock, serialization, lock
 _LARGE = (OraType.CLOB, OraType.BLOB, OraType.LONG, OraType.LONG_RAW, OraType.JSON)
 
 DmlResult = tuple[int, list[tuple[Any, ...]]]
@@ -306,6 +307,9 @@ class Session:
     ) -> Outcome:
         outcome = Outcome(Kind.DML)
         texts = [_bound(compiled, row) for row in rows]
+        if len(texts) >= bulk.LEAST_ROWS and (done := self._insert_at_once(compiled, texts)):
+            outcome.row_count, outcome.row_counts = done, [1] * len(texts)
+            return outcome
         kinds = [column.type for column in compiled.columns]
         for offset, done in enumerate(self._change_many(compiled, texts, going_on=batch_errors)):
             if isinstance(done, OracleError):
@@ -324,6 +328,19 @@ class Session:
                 columns = [list(column) for column in zip(*values, strict=True)]
                 outcome.returned.append(columns or [[] for _ in compiled.returning])
         return outcome
+
+    def _insert_at_once(self, compiled: Compiled, rows: Sequence[Sequence[bytes | None]]) -> int:
+        """All rows of an array INSERT in few statements; 0 when it has to be done row by row."""
+        text = bulk.statement(compiled)
+        if text is None:
+            return 0
+        try:
+            results = self.link.execute(text, (), list(bulk.chunks(compiled, rows)))
+        except PgError as error:
+            if error.sqlstate in _NOT_OF_A_ROW:
+                raise
+            return 0  # undone; row by row will tell which one it is
+        return sum(result.count for result in results)
 
     def _change(self, compiled: Compiled, rows: Sequence[Sequence[bytes | None]]) -> list[Result]:
         return self.link.execute(compiled.pg_text, (), rows)
