@@ -1,0 +1,25 @@
+-- What is stored: a value that does not fit its column is ORA-12899 with Oracle's figures.
+
+create or replace function oracle.too_large(actual int, maximum int, label text) returns text
+language plpgsql immutable parallel safe as $$
+begin
+   raise exception using errcode = 'ORA00',
+      message = format('ORA-12899: value too large for column %s (actual: %s, maximum: %s)', label, actual, maximum);
+end $$;
+
+-- A text for a column of so many characters, or bytes.
+create or replace function oracle.fit(value text, maximum int, label text) returns text
+language sql immutable parallel safe
+return case when char_length(value) > maximum then oracle.too_large(char_length(value), maximum, label) else value end;
+
+create or replace function oracle.fit_bytes(value text, maximum int, label text) returns text
+language sql immutable parallel safe
+return case when octet_length(value) > maximum then oracle.too_large(octet_length(value), maximum, label) else value end;
+
+create or replace function oracle.fit_raw(value bytea, maximum int, label text) returns bytea
+language sql immutable parallel safe
+return case
+   when length(value) > maximum then oracle.too_large(length(value), maximum, label)::bytea
+   when length(value) = 0 then null
+   else value
+end;
