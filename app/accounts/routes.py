@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 class LoginRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Who one is, and the proof."""
 
-    username: Annotated[str, Meta(min_length=1, max_length=128, examples=["admin"])]
+    username: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00]*$", examples=["admin"])]
     password: Annotated[str, Meta(min_length=1, max_length=1024, examples=["correct horse battery"])]
 
     def __repr__(self) -> str:

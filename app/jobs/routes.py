@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -18,11 +17,11 @@ from app.accounts.tokens import Claims
 from app.envelope import Envelope, documented, ok
 from app.jobs import examples
 from app.jobs.listing import DEFAULT_SORT, MAX_PAGE, SORTS, JobFilter
-from app.jobs.models import ComparisonJob, ComparisonRequest, ComparisonResults, JobStatus
+from app.jobs.models import ComparisonJob, ComparisonRequest, ComparisonResults, JobStatus, is_job_id
 from app.jobs.plan import resolve
 from app.jobs.store import OracleJobStorage, no_such_job
 
-_JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_TEXT = r"^[^\x00]*$"  # a NUL is in no name, and not every database takes one
 _TABLE_NAME_LENGTH = 128  # COMPARISON_JOBS.TABLE_NAME
 
 JobIdPath = Annotated[
@@ -135,11 +134,18 @@ async def list_jobs(
     status: Annotated[
         list[JobStatus] | None, Parameter(description="Only these; may be given several times.")
     ] = None,
-    kind: Annotated[str | None, Parameter(description="Only this kind, e.g. COMPARE.", max_length=30)] = None,
-    table: Annotated[
-        str | None, Parameter(description="Only this source table, OWNER.TABLE in any case.", max_length=128)
+    kind: Annotated[
+        str | None, Parameter(description="Only this kind, e.g. COMPARE.", max_length=30, pattern=_TEXT)
     ] = None,
-    submitted_by: Annotated[str | None, Parameter(description="Only this user's.", max_length=128)] = None,
+    table: Annotated[
+        str | None,
+        Parameter(
+            description="Only this source table, OWNER.TABLE in any case.", max_length=128, pattern=_TEXT
+        ),
+    ] = None,
+    submitted_by: Annotated[
+        str | None, Parameter(description="Only this user's.", max_length=128, pattern=_TEXT)
+    ] = None,
     created_from: Annotated[
         datetime | None, Parameter(description="Created at this time or later; UTC without an offset.")
     ] = None,
@@ -252,7 +258,7 @@ def _jobs(state: State) -> OracleJobStorage:
 
 def _checked(job_id: str) -> str:
     """The id, or NotFoundError for what cannot be one."""
-    if not _JOB_ID.fullmatch(job_id):
+    if not is_job_id(job_id):
         raise no_such_job(job_id[:50])
     return job_id
 

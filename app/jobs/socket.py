@@ -31,7 +31,7 @@ from app.accounts.guard import Gate, bearer_token
 from app.accounts.permissions import PUBLIC, Permission, allowed
 from app.accounts.tokens import Claims, TokenError
 from app.jobs.live import EVERYTHING, Listener, LiveJobs
-from app.jobs.models import JobProgress
+from app.jobs.models import JobProgress, is_job_id
 from app.oracle.errors import OracleError
 from app.oracle.pool import acting_for
 
@@ -196,7 +196,9 @@ class _Session:
         try:
             if message.job_id == EVERYTHING:
                 await self._live.follow_all(listener, message.since)
-            elif not await self._live.follow(listener, message.job_id, message.last_version):
+            elif not is_job_id(message.job_id) or not await self._live.follow(
+                listener, message.job_id, message.last_version
+            ):
                 await self._send(type="error", message=f"There is no job {message.job_id}.")
                 return
         except OracleError:

@@ -6,9 +6,13 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from app.accounts.permissions import Role
+from app.jobs.models import ComparisonRequest
 from tests.api.conftest import Caller, Client
 
 if TYPE_CHECKING:
@@ -110,7 +114,9 @@ def test_a_missing_side_is_named(api: Caller, parts: dict[str, Any]) -> None:
     refused(answer, 422, "target: this field is required")
 
 
-@pytest.mark.parametrize("body", [b"{", b'{"source": }', b"\xff\xfe", b"[" * 5000, b"not json"])
+@pytest.mark.parametrize(
+    "body", [b"{", b'{"source": }', b"\xff\xfe", b"[" * 5000, b"not json", b'{"source": "\\ud800"}']
+)
 def test_malformed_json_is_400(api: Caller, body: bytes) -> None:
     refused(api("POST", "/compare", content=body), 400, "cannot be read")
 
@@ -123,6 +129,34 @@ def test_nothing_is_queued_by_a_request_that_is_refused(api: Caller, parts: dict
     before = api.data("GET", "/jobs", params={"limit": 1})["items"]
     api("POST", "/compare", json={**parts, "key": ["NOPE"]})
     assert api.data("GET", "/jobs", params={"limit": 1})["items"] == before
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=10,
+)
+REQUEST_FIELDS = [field.name for field in msgspec.structs.fields(ComparisonRequest)]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.dictionaries(st.sampled_from(REQUEST_FIELDS), JSON, min_size=1, max_size=3))
+def test_whatever_is_sent_the_answer_is_a_sentence_and_never_500(
+    api: Caller, parts: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    answer = api("POST", "/compare", json={**parts, **changes})
+    assert answer.status_code in (202, 422)
+    assert answer.json()["message"]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.text(min_size=1, max_size=40) | st.from_regex(r'(\w+\.)?("[^"]*"|\w+)', fullmatch=True))
+def test_no_table_name_breaks_anything(api: Caller, parts: dict[str, Any], name: str) -> None:
+    refused(api("POST", "/compare", json={**parts, "source": {"table": name}}), 422)
 
 
 # Looking
@@ -216,12 +250,20 @@ def test_the_list_is_filtered_by_time_of_creation(api: Caller, batch: tuple[str,
         ({"cursor": "bm9wZQ"}, "cursor"),
         ({"created_from": "yesterday"}, "created_from"),
         ({"kind": "x" * 31}, "kind"),
+        ({"table": "a\x00b"}, "table"),
+        ({"submitted_by": "\x00"}, "submitted_by"),
     ],
 )
 def test_a_bad_parameter_is_422_and_named(api: Caller, params: dict[str, Any], field: str) -> None:
     answer = api("GET", "/jobs", params=params)
     refused(answer, 422)
     assert [error["field"] for error in answer.json()["data"]["errors"]] == [field]
+
+
+@pytest.mark.parametrize("text", ["%", "_", "'", "\U0001f600", "\uffff"])
+@pytest.mark.parametrize("name", ["table", "submitted_by", "kind"])
+def test_no_text_in_a_filter_breaks_the_list(api: Caller, name: str, text: str) -> None:
+    assert api.data("GET", "/jobs", params={name: text})["items"] == []
 
 
 # Cancelling and retrying

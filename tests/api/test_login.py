@@ -64,8 +64,9 @@ def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(
     assert (unknown.status_code, unknown.json()["message"]) == (401, wrong.json()["message"])
 
 
-def test_a_user_name_is_never_sql(anonymous: Client) -> None:
-    assert attempt(anonymous, "admin' or '1'='1", PASSWORD).status_code == 401
+@pytest.mark.parametrize("name", ["admin' or '1'='1", "\U0001f600", "x" * 128])
+def test_a_user_name_is_never_sql_and_breaks_nothing(anonymous: Client, name: str) -> None:
+    assert attempt(anonymous, name, PASSWORD).status_code == 401
 
 
 def test_after_too_many_failures_even_the_right_password_waits(anonymous: Client, database: Instance) -> None:

@@ -108,12 +108,13 @@ def test_the_authorization_header_serves_as_well(anonymous: Client, token: str) 
         assert socket.receive_json(timeout=10)["username"] == "test-viewer"
 
 
+@pytest.mark.parametrize("job_id", [UNKNOWN, "x", "", "a\x00b"])
 def test_an_unknown_job_is_told_and_the_session_goes_on(
-    anonymous: Client, token: str, api: Caller, parts: dict[str, Any]
+    anonymous: Client, token: str, api: Caller, parts: dict[str, Any], job_id: str
 ) -> None:
     with connected(anonymous, token) as socket:
-        socket.send_json({"type": "subscribe", "job_id": UNKNOWN})
-        assert socket.receive_json(timeout=10) == {"type": "error", "message": f"There is no job {UNKNOWN}."}
+        socket.send_json({"type": "subscribe", "job_id": job_id})
+        assert socket.receive_json(timeout=10) == {"type": "error", "message": f"There is no job {job_id}."}
         subscribe(socket, submit(api, parts))
 
 
