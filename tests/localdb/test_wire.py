@@ -505,6 +505,31 @@ def test_returning_gives_lists_and_rowids(connection: oracledb.Connection, backe
     assert backend.calls[0].rows == [[1, 2, None, None]]
 
 
+def test_a_returned_string_that_is_too_long_for_its_variable_is_an_error(
+    connection: oracledb.Connection, backend: FakeBackend
+) -> None:
+    text = "insert into t values (1) returning name into :name"
+    backend.on(text, lambda call: dml(row_count=1, returned=[[["too long for it"]]]))
+    cursor = connection.cursor()
+    with pytest.raises(oracledb.DatabaseError, match="DPY-4002"):
+        cursor.execute(text, [cursor.var(str, 2)])
+    connection.ping()
+
+
+def test_row_counts_are_told_beside_an_error(connection: oracledb.Connection, backend: FakeBackend) -> None:
+    def fail(call: Call) -> Outcome:
+        error = OracleError(1, "unique constraint violated", row_count=3)
+        error.row_counts = [1, 2]  # type: ignore[attr-defined]
+        raise error
+
+    backend.on("insert into t values (:1)", fail)
+    cursor = connection.cursor()
+    with pytest.raises(oracledb.IntegrityError):
+        cursor.executemany("insert into t values (:1)", [(n,) for n in range(4)], arraydmlrowcounts=True)
+    assert cursor.getarraydmlrowcounts() == [1, 2]
+    assert cursor.rowcount == 3
+
+
 # PL/SQL
 
 

@@ -289,7 +289,8 @@ class Connection:
         except OracleError as error:
             return self._failed(error, 0, 0)
         except CallError as failed:
-            return self._failed(failed.error, failed.cursor, failed.row_count)
+            block = self._failed(failed.error, failed.cursor, failed.row_count)
+            return None if block is None else failed.before + block
         except (Disconnected, ProtocolError, Interrupted):
             raise
         except Exception as bug:

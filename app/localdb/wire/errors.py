@@ -22,10 +22,12 @@ class Interrupted(Exception):
 
 
 class CallError(Exception):
-    """An execute or fetch failed: the error, the cursor it belongs to (0 = none), rows done before."""
+    """An execute or fetch failed: the error, the cursor it belongs to (0 = none), executions or rows done
+    before, and messages that go ahead of the error."""
 
-    def __init__(self, error: OracleError, cursor: int, row_count: int) -> None:
+    def __init__(self, error: OracleError, cursor: int, row_count: int, before: bytes = b"") -> None:
         super().__init__(error.text)
         self.error = error
         self.cursor = cursor
         self.row_count = row_count
+        self.before = before

@@ -20,7 +20,7 @@ from app.localdb.wire.response import error_block, parameters
 from app.localdb.wire.rows import RowEncoder
 from app.localdb.wire.scan import scan
 from app.localdb.wire.values import encode
-from app.localdb.wire.writer import sb, ub
+from app.localdb.wire.writer import data, sb, ub
 
 Run = Callable[[], bytes]
 Register = Callable[[int, ServerCursor], int]
@@ -106,7 +106,7 @@ class Executor:
             return _failing(error)
         commit = bool(request.options & Execute.REEXECUTE_COMMIT)
         prefetch = request.count if fetches else 0
-        return lambda: self._run(cursor, values, executions, commit=commit, prefetch=prefetch)
+        return lambda: self._rerun(cursor, values, executions, commit, prefetch)
 
     def fetch(self) -> Run:
         number, count = self._channel.reader.ubs(2)
@@ -159,7 +159,11 @@ class Executor:
         except OracleError as error:
             if is_new:
                 self.cursors.close(cursor.id)
-            raise CallError(error, 0 if is_new else cursor.id, getattr(error, "row_count", 0)) from error
+            counts = getattr(error, "row_counts", None)
+            before = b""
+            if request.flags & Execute.FLAG_DML_ROW_COUNTS and counts is not None:
+                before = parameters(row_counts=counts)
+            raise CallError(error, 0 if is_new else cursor.id, error.row_count, before) from error
 
     def _parse(self, text: str) -> ServerCursor:
         statement = self._session.prepare(text)
@@ -167,13 +171,23 @@ class Executor:
 
     def _describe_only(self, cursor: ServerCursor) -> bytes:
         assert cursor.statement is not None
-        if cursor.statement.kind != Kind.QUERY:
+        if cursor.statement.kind not in (Kind.QUERY, Kind.DML):
             return self._block(cursor)
-        columns = self._session.describe(cursor.statement)
+        columns = self._session.describe(cursor.statement)  # raises what is wrong with a DML statement too
+        if cursor.statement.kind == Kind.DML:
+            return self._block(cursor)
         return self._describe(columns) + self._block(cursor)
 
     def _describe(self, columns: Sequence[Any]) -> bytes:
         return bytes((Message.DESCRIBE, 0)) + describe(columns, self._channel.field_version)
+
+    def _rerun(
+        self, cursor: ServerCursor, values: list[list[Any]], executions: int, commit: bool, prefetch: int
+    ) -> bytes:
+        try:
+            return self._run(cursor, values, executions, commit=commit, prefetch=prefetch)
+        except OracleError as error:
+            raise CallError(error, cursor.id, error.row_count) from error
 
     def _run(
         self,
@@ -199,17 +213,10 @@ class Executor:
         binds = to_binds(cursor.declared, scanned.names, scanned.returning) if cursor.declared else []
         if not values:
             values = [[None] * len(binds) for _ in range(1 if scanned.is_query else max(executions, 1))]
-        try:
-            outcome = self._session.execute(
-                statement, binds, values, batch_errors=batch_errors, commit=commit
-            )
-            if outcome.cursor is not None:
-                return self._answer_query(cursor, outcome.cursor, prefetch, scrollable, is_new, registration)
-            return self._answer_call(cursor, binds, outcome, row_counts, is_full=is_full)
-        except OracleError as error:
-            if is_new:
-                raise
-            raise CallError(error, cursor.id, getattr(error, "row_count", 0)) from error
+        outcome = self._session.execute(statement, binds, values, batch_errors=batch_errors, commit=commit)
+        if outcome.cursor is not None:
+            return self._answer_query(cursor, outcome.cursor, prefetch, scrollable, is_new, registration)
+        return self._answer_call(cursor, binds, outcome, row_counts, is_full=is_full)
 
     def _answer_query(
         self,
@@ -321,6 +328,8 @@ class Executor:
         if kind in (OraType.CLOB, OraType.BLOB):
             lob = value if isinstance(value, Lob) else Lob(kind, value, temporary=True)
             return self._lobs.value(lob, bind.national) + NO_LENGTH
+        if bind.returning and bind.size and isinstance(value, str | bytes):
+            return _returned_text(bind, value)
         return encode(kind, value, bind.national) + NO_LENGTH
 
     def _cursor_value(self, result: Cursor | None) -> bytes:
@@ -375,6 +384,18 @@ class Executor:
             cursor=cursor.id,
             row_count=cursor.sent,
         )
+
+
+def _returned_text(bind: Bind, value: str | bytes) -> bytes:
+    """A string of RETURNING: what is longer than its variable is cut, and followed by its real length."""
+    whole = encode(bind.type, value, bind.national)
+    plain = value if isinstance(value, bytes) else value.encode("utf-16-be" if bind.national else "utf-8")
+    if len(plain) <= bind.size:
+        return whole + NO_LENGTH
+    cut = plain[: bind.size]
+    if isinstance(value, str) and not bind.national:
+        cut = cut.decode("utf-8", "ignore").encode()
+    return data(cut) + sb(min(len(plain), 0x7FFF))
 
 
 def _io_vector(directions: Sequence[Direction]) -> bytes:
