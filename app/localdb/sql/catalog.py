@@ -63,12 +63,27 @@ class ObjectInfo:
             self.by_name = {column.name: column for column in self.columns}
 
 
+@dataclass(slots=True)
+class FunctionInfo:
+    """A PL/SQL function that SQL may call, as a function of PostgreSQL."""
+
+    schema: str
+    name: str  # PostgreSQL's
+    parameters: list[tuple[str, OraType]]
+    required: int  # how many of the parameters, from the first, have no default
+    returns: OraType
+
+
 class Catalog(Protocol):
     """Objects by name, as the session's user sees them."""
 
     def resolve(self, schema: str | None, name: str, current_schema: str) -> ObjectInfo | None:
         """The object in `schema`; or without one: in `current_schema`, behind its private synonym, behind
         a public synonym, or in SYS. None when there is none or the user has no right at all on it."""
+        ...
+
+    def functions(self, unit: ObjectInfo, member: str | None) -> list[FunctionInfo]:
+        """What SQL may call of a function (`member` None) or of a package: all overloads, often none."""
         ...
 
     def schema_exists(self, name: str) -> bool:

@@ -86,8 +86,38 @@ class Calls(Json):
             schema, parts[-2] if len(parts) > 1 else parts[0], self.asked.current_schema
         )
         if found is not None:
+            member = parts[-1] if found.kind is ObjectKind.PACKAGE else None
+            for function in self.catalog.functions(found, member):
+                matched = self._matched(function, node.args)
+                if matched is not None:
+                    return self._called(function, matched)
             raise unsupported(f"the PL/SQL function {'.'.join(parts)} called from SQL", node.offset)
         raise refuse(904, node.offset, ".".join(f'"{part}"' for part in parts))
+
+    @staticmethod
+    def _matched(function: FunctionInfo, args: list[n.Argument]) -> list[tuple[str, OraType, n.Argument]] | None:
+        """The arguments by the parameters they are for; None when they are too many, too few or misnamed."""
+        types = dict(function.parameters)
+        names = [name for name, _ in function.parameters]
+        found: list[tuple[str, OraType, n.Argument]] = []
+        for position, argument in enumerate(args):
+            if argument.name is None and position >= len(names):
+                return None
+            name = argument.name or names[position]
+            if name not in types or any(name == other for other, _, _ in found):
+                return None
+            found.append((name, types[name], argument))
+        if not set(names[: function.required]) <= {name for name, _, _ in found}:
+            return None
+        return found
+
+    def _called(self, function: FunctionInfo, args: list[tuple[str, OraType, n.Argument]]) -> Ex:
+        texts = []
+        for name, kind, argument in args:
+            value = c.convert(self.value(argument.value), c.kind_family(kind), argument.offset)
+            texts.append(f"{quote('p$' + name)} => ({value.sql})::{PG_TYPES[kind]}")
+        sql = f"{quote(function.schema)}.{quote(function.name)}({', '.join(texts)})"
+        return Ex(sql, VARCHAR2 if function.returns is OraType.VARCHAR2 else Ty(function.returns))
 
     def _arguments(self, node: n.Call, least: int, most: int) -> list[Ex]:
         if any(argument.name is not None for argument in node.args) or len(node.args) < least:

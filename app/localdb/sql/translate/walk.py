@@ -7,6 +7,10 @@ from dataclasses import fields
 
 from app.localdb.sql import nodes as n
 
+# the fields of each kind of node that can hold nodes
+_inner: dict[type, tuple[str, ...]] = {}
+_PLAIN = ("offset", "parts", "quoted", "text", "op", "negated", "name", "alias")
+
 
 def parts(node: object) -> Iterator[object]:
     """The node and everything in it, but not what is inside its subqueries."""
@@ -19,7 +23,14 @@ def parts(node: object) -> Iterator[object]:
             pending.extend(found)
         elif isinstance(found, n.Node):
             yield found
-            pending.extend(getattr(found, f.name) for f in fields(found) if f.name not in ("offset", "parts"))
+            kind = type(found)
+            names = _inner.get(kind)
+            if names is None:
+                names = _inner[kind] = tuple(f.name for f in fields(found) if f.name not in _PLAIN)
+            for name in names:
+                value = getattr(found, name)
+                if value is not None and not isinstance(value, str | bool):
+                    pending.append(value)
 
 
 def any_part(node: object, test: Callable[[object], bool]) -> bool:
