@@ -79,10 +79,10 @@ def _columns(columns: list[dict[str, Any]], matched: int) -> RenderableType:
 
 
 def _story(column: dict[str, Any]) -> str:
-    """The pattern's sentence where there is one, otherwise the classes of change by count."""
-    if column["patterns"]:
-        pattern = column["patterns"][0]
-        return str(pattern["sentence"] if isinstance(pattern, dict) else pattern)
+    """The sentence of the pattern that explains at least half of the cells, else the classes by count."""
+    for pattern in column["patterns"]:
+        if 2 * pattern["count"] >= column["different"]:
+            return str(pattern["sentence"])
     classes = sorted(column["classes"].items(), key=lambda item: -item[1])
     return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in classes[:3])
 
@@ -105,7 +105,10 @@ def _samples(samples: dict[str, Any]) -> Iterable[RenderableType]:
     ):
         rows = samples.get(kind, [])[:_SAMPLES]
         if rows:
-            yield Group(Text(f"\n{title}", style="bold red"), *(Text(_row(row)) for row in rows))
+            yield Group(
+                Text(f"\n{title}", style="bold red"),
+                *(Text(_row(row), no_wrap=True, overflow="ellipsis") for row in rows),
+            )
 
 
 def _row(row: dict[str, Any]) -> str:
