@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from app.localdb.contract import OraType
 from app.localdb.pg import Connection, PgGone, Row
-from app.localdb.sql.catalog import ColumnInfo, ObjectInfo, ObjectKind
+from app.localdb.sql.catalog import ColumnInfo, FunctionInfo, ObjectInfo, ObjectKind
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -78,6 +78,19 @@ select pg_catalog.has_sequence_privilege($1, c.oid, 'USAGE,SELECT')
  where n.nspname = $2 and c.relname = $3 and c.relkind = 'S'
 """
 
+_FUNCTIONS = """
+select p.pronargs - p.pronargdefaults, r.typname,
+       coalesce((select string_agg(t.typname, ',' order by a.n)
+                   from unnest(p.proargtypes) with ordinality a (type, n)
+                   join pg_catalog.pg_type t on t.oid = a.type), ''),
+       coalesce((select string_agg(substr(a.name, 3), '"' order by a.n)
+                   from unnest(p.proargnames) with ordinality a (name, n)), '')
+  from pg_catalog.pg_proc p
+  join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+  join pg_catalog.pg_type r on r.oid = p.prorettype
+ where n.nspname = $1 and p.proname = $2
+"""
+
 # What the user has through himself, PUBLIC and his roles, roles of roles included.
 GRANTEES = """
 with recursive holders (name) as (
@@ -107,6 +120,7 @@ class Store:
         self._connection = connect()
         self._lock = threading.RLock()
         self._objects: dict[tuple[str, str], ObjectInfo | None] = {}
+        self._functions: dict[tuple[str, str], list[FunctionInfo]] = {}
         self._synonyms: dict[tuple[str, str], tuple[str, str] | None] = {}
         self._rights: dict[tuple[str, str, str], bool] = {}
         self._privileges: dict[str, frozenset[str]] = {}
@@ -132,6 +146,7 @@ class Store:
         with self._lock:
             self.version += 1
             self._objects.clear()
+            self._functions.clear()
             self._synonyms.clear()
             self._rights.clear()
             self._privileges.clear()
@@ -140,6 +155,26 @@ class Store:
     def object(self, schema: str, name: str) -> ObjectInfo | None:
         key = (schema, name)
         return self._cached(self._objects, key, lambda: self._load(schema, name))
+
+    def functions(self, schema: str, name: str) -> list[FunctionInfo]:
+        """The functions of PostgreSQL that stand for a PL/SQL function (plsql/sql_functions names them)."""
+
+        def load() -> list[FunctionInfo]:
+            found = []
+            for required, returns, types, names in self.query(_FUNCTIONS, schema, name):
+                parameters = zip(_str(names).split('"'), _str(types).split(","), strict=True) if types else ()
+                found.append(
+                    FunctionInfo(
+                        schema,
+                        name,
+                        [(parameter, PG_TYPES[type_]) for parameter, type_ in parameters],
+                        _int(required) or 0,
+                        PG_TYPES[_str(returns)],
+                    )
+                )
+            return found
+
+        return self._cached(self._functions, (schema, name), load)
 
     def synonym(self, owner: str, name: str) -> tuple[str, str] | None:
         def load() -> tuple[str, str] | None:
@@ -272,6 +307,10 @@ class UserCatalog:
         if target is None or depth > 10:
             return None
         return self._store.object(*target) or self._behind(self._store.synonym(*target), depth + 1)
+
+    def functions(self, unit: ObjectInfo, member: str | None) -> list[FunctionInfo]:
+        twin = f"fn${unit.name}" if member is None else f"fn${unit.name}.{member}"
+        return self._store.functions(unit.schema, twin)
 
     def schema_exists(self, name: str) -> bool:
         return self._store.schema_exists(name)

@@ -15,7 +15,7 @@ from app.localdb.plsql.host import Host
 from app.localdb.plsql.names import flatten, shown
 from app.localdb.plsql.nodes import Query
 from app.localdb.plsql.runtime import Frame, Run
-from app.localdb.plsql.scope import Scope
+from app.localdb.plsql.scope import RoutineSymbol, Scope
 from app.localdb.plsql.types import (
     BOOLEAN,
     BY_ORA,
@@ -130,9 +130,15 @@ class SqlCompiler(ExpressionCompiler):
     # Statements
 
     def statement(
-        self, source: Any, s: Scope, offset: int, expression: bool = False, **flags: Any
+        self, source: Any, s: Scope, offset: int, expression: bool = False, once: bool = False, **flags: Any
     ) -> Statement:
-        """Compile a tree or tokens with the variables of `s`. Raises CompileError with the ORA- text."""
+        """Compile a tree or tokens with the variables of `s`. Raises CompileError with the ORA- text.
+
+        `expression` is for an expression of PL/SQL, where functions run before the statement. Inside SQL they
+        run for each row: there they must be functions that SQL itself can call, unless `once` tells that the
+        statement evaluates everything once.
+        """
+        once = expression or once
 
         def build(host: Host) -> Statement:
             compiled = host.compile_sql(source, resolve, text=self.text, **flags)
@@ -140,6 +146,8 @@ class SqlCompiler(ExpressionCompiler):
             return Statement(compiled, runs, [type_of_column(c) for c in compiled.columns])
 
         def resolve(node: x.Expr) -> Variable | None:
+            if not once and self.is_function(node, s):
+                return None
             return self.variable(node, s)
 
         try:
@@ -149,6 +157,25 @@ class SqlCompiler(ExpressionCompiler):
         if self.invoker_rights:
             found.recompile = build
         return found
+
+    def is_function(self, node: x.Expr, s: Scope) -> bool:
+        """Whether a name calls a routine. PLS-00231 for one that SQL cannot know at all."""
+        chain = flatten(node)
+        if chain is None or not isinstance(chain[0], str):
+            return False
+        found = self.first(chain, node.offset, s)
+        if found is None:
+            return False
+        symbol, _, package = found
+        if not isinstance(symbol, RoutineSymbol):
+            return False
+        if package is None and not self.is_public(symbol):
+            raise CompileError(f"PLS-00231: function '{symbol.name}' may not be used in SQL", node.offset)
+        return True
+
+    def is_public(self, symbol: RoutineSymbol) -> bool:
+        """Whether SQL could name a routine that this unit declares, or that stands alone."""
+        return any(r.announced or r.label == "SYS" for r in symbol.routines)
 
     def variable(self, node: x.Expr, s: Scope) -> Variable | None:
         """What SQL may use for a name that is no column."""
@@ -184,6 +211,8 @@ class SqlCompiler(ExpressionCompiler):
     def embedded(self, query: Query, s: Scope, **flags: Any) -> Statement:
         """An embedded statement from its tokens."""
         tokens = query.tokens
+        # INSERT .. VALUES of values only: each expression is evaluated exactly once
+        flags["once"] = tokens[0].word == "INSERT" and not any(t.word == "SELECT" for t in tokens)
         last = tokens[-1].end if tokens else query.start
         return self.statement(
             [*tokens, Token(T.EOF, "", "", last, last)], s, query.start, embedded=True, **flags

@@ -46,7 +46,7 @@ class Routine:
     body: Run | None = None
     offset: int = 0
     autonomous: bool = False
-    local: bool = False  # declared inside a block: nobody outside can name it
+    announced: bool = False  # in a package specification, or standalone: SQL can name it
     by_name: dict[str, Formal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -159,7 +159,8 @@ def _translated(
 
 
 def _pg_type(type_: Type) -> str | None:
-    if not isinstance(type_, Scalar) or type_.ora is OraType.BOOLEAN:
+    # PostgreSQL has one interval type for both of Oracle's: only one can come back from its catalogue
+    if not isinstance(type_, Scalar) or type_.ora in (OraType.BOOLEAN, OraType.INTERVAL_YM):
         return None
     return PG_TYPES.get(type_.ora)
 

@@ -249,6 +249,10 @@ def compile_package(host: Host, library: Library, owner: str, name: str, source:
     unit.inits = compiler.declare(tree.declarations, unit.public)
     unit.errors = compiler.errors
     unit.has_state = _has_state(unit.public)
+    for symbol in unit.public.names.values():
+        if isinstance(symbol, RoutineSymbol):
+            for routine in symbol.routines:
+                routine.announced = True
     unit.needs_body = any(isinstance(symbol, RoutineSymbol) for symbol in unit.public.names.values())
     return unit
 
@@ -306,7 +310,9 @@ def compile_standalone(host: Host, library: Library, owner: str, name: str, sour
     try:
         formals = compiler.formals(declaration.parameters, outside, layout)
         returns = compiler.type_of(declaration.returns, outside) if declaration.returns is not None else None
-        routine = Routine(name, formals, returns, layout, unit.label, unit, offset=declaration.start)
+        routine = Routine(
+            name, formals, returns, layout, unit.label, unit, offset=declaration.start, announced=True
+        )
         unit.symbol.routines.append(routine)
         declaration.name = name
         compiler.define(routine, declaration, outside)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from app.localdb.contract import OraType
 from app.localdb.sql import nodes as n
+from app.localdb.sql.catalog import FunctionInfo, ObjectKind
 from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.translate import conversions as c
 from app.localdb.sql.translate.aggregates import AGGREGATES, ANALYTIC
@@ -19,9 +20,12 @@ from app.localdb.sql.types import (
     DATE,
     DOUBLE,
     NUMBER,
+    PG_TYPES,
+    VARCHAR2,
     Ex,
     Family,
     Ty,
+    quote,
     varchar2,
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from app.localdb.contract import OraType
 from app.localdb.sql import nodes as n
 from app.localdb.sql.catalog import ObjectKind
@@ -70,7 +72,19 @@ class Names(Base):
             if variable is not None:
                 return self.variable(variable, node.offset)
         parts = node.parts if isinstance(node, n.Name) else ("",)
+        if isinstance(node, n.Name) and not node.outer and self.is_unit(parts):
+            return self.call(n.Call(node.offset, node, []))
         raise refuse(904, node.offset, ".".join(f'"{part}"' for part in parts))
+
+    def is_unit(self, parts: tuple[str, ...]) -> bool:
+        """Whether a name can be a PL/SQL function written without parentheses."""
+        schema = parts[0] if len(parts) > 2 else None
+        name = parts[-2] if len(parts) > 1 else parts[0]
+        found = self.catalog.resolve(schema, name, self.asked.current_schema)
+        return found is not None and found.kind in (ObjectKind.FUNCTION, ObjectKind.PACKAGE)
+
+    @abstractmethod
+    def call(self, node: n.Call) -> Ex: ...
 
     def _reserved(self, word: str, node: n.Name) -> Ex | None:
         found = RESERVED_FUNCTIONS.get(word)
