@@ -164,7 +164,7 @@ begin
             return oracle.setting(lower(name));
         when 'DB_UNIQUE_NAME', 'CDB_NAME', 'CON_NAME' then return oracle.setting('db_name');
         when 'TERMINAL', 'SERVER_HOST' then return oracle.setting('host');
-        when 'OS_USER', 'DB_DOMAIN', 'IP_ADDRESS', 'PROXY_USER', 'PROXY_USERID', 'ENTERPRISE_IDENTITY', 'CURRENT_SQL',
+        when 'OS_USER', 'DB_DOMAIN', 'CLOUD_SERVICE', 'IP_ADDRESS', 'PROXY_USER', 'PROXY_USERID', 'ENTERPRISE_IDENTITY', 'CURRENT_SQL',
              'POLICY_INVOKER', 'GLOBAL_UID', 'BG_JOB_ID', 'FG_JOB_ID', 'CLIENT_PROGRAM_NAME', 'DBLINK_INFO', 'UNIFIED_AUDIT_SESSIONID',
              'CURRENT_EDITION_NAME', 'SESSION_EDITION_NAME', 'NETWORK_PROTOCOL', 'AUTHENTICATION_DATA' then return null;
         when 'AUTHENTICATION_METHOD' then return 'PASSWORD';
