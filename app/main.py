@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -182,6 +183,8 @@ def serve(settings: Settings) -> int:
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     log.info("listening", url=f"http://{host}:{port}", docs=f"http://{host}:{port}/docs")
+    # uvicorn shuts down in order and then raises the signal again; by then there is nothing left to stop.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with listening, suppress(KeyboardInterrupt):
         server = uvicorn.Server(config)
         server.run(sockets=[listening])

@@ -10,12 +10,16 @@ as absent.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self, cast, get_args, get_type_hints
+
+_OURS = re.compile(r"CONCORD_(?!TEST_)")  # CONCORD_TEST_* steers the project's own tests
 
 WakeupMode = Literal["cqn", "poll"]
 LogFormat = Literal["console", "json"]
@@ -134,7 +138,7 @@ class Settings:
         known = {variable(item.name): item for item in fields(cls)}
         files = {f"{name}_FILE": name for name, item in known.items() if item.metadata["secret"]}
         unknown = sorted(
-            name for name in env if name.startswith("CONCORD_") and name not in known and name not in files
+            name for name in env if _OURS.match(name) and name not in known and name not in files
         )
         if unknown:
             raise SettingsError(f"There is no setting named {', '.join(unknown)}.")
@@ -162,16 +166,26 @@ class Settings:
         file = self.home / "jwt-secret"
         try:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            try:
-                descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            except FileExistsError:
-                return replace(self, jwt_secret=file.read_text(encoding="ascii").strip())
-            secret = secrets.token_urlsafe(48)
-            with os.fdopen(descriptor, "w", encoding="ascii") as out:
-                out.write(secret + "\n")
-            return replace(self, jwt_secret=secret)
-        except OSError as error:
-            raise SettingsError(f"The signing secret cannot be kept in {file}: {error.strerror}.") from error
+            if not file.exists():
+                _keep_secret(file, secrets.token_urlsafe(48))
+            kept = file.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"The signing secret cannot be kept in {file}: {error}.") from error
+        if len(kept) < 32:
+            raise SettingsError(f"The signing secret in {file} is shorter than 32 bytes; remove the file.")
+        return replace(self, jwt_secret=kept)
+
+
+def _keep_secret(file: Path, secret: str) -> None:
+    """Write a whole file that only the owner reads, or leave the one that another process made meanwhile."""
+    draft = file.with_name(f".{file.name}-{secrets.token_hex(8)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
+        out.write(secret + "\n")
+    try:
+        with suppress(FileExistsError):
+            os.link(draft, file)
+    finally:
+        draft.unlink()
 
 
 def variable(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,16 @@ def test_a_given_signing_secret_is_kept_as_it_is(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "untouched", jwt_secret="s" * 32)
     assert settings.with_jwt_secret().jwt_secret == "s" * 32
     assert not (tmp_path / "untouched").exists()
+
+
+def test_a_damaged_signing_secret_is_not_signed_with(tmp_path: Path) -> None:
+    (tmp_path / "jwt-secret").write_text("")
+    with pytest.raises(SettingsError, match="remove the file"):
+        Settings(home=tmp_path).with_jwt_secret()
+
+
+def test_several_processes_that_start_at_once_agree_on_the_signing_secret(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        starts = [threads.submit(Settings(home=tmp_path).with_jwt_secret) for _ in range(40)]
+        assert len({start.result().jwt_secret for start in starts}) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["jwt-secret"]
