@@ -72,7 +72,8 @@ class Lease:
                     log.error("database does not answer; trying on", error=str(error), code=error.code)
                     self._database_away = True
             try:
-                await asyncio.wait_for(self._beat_now.wait(), self.settings.heartbeat_seconds)
+                async with asyncio.timeout(self.settings.heartbeat_seconds):
+                    await self._beat_now.wait()
             except TimeoutError:
                 continue
 

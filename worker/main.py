@@ -182,7 +182,8 @@ class Worker:
 
     async def _woken_within(self, seconds: float) -> bool:
         try:
-            await asyncio.wait_for(self._wake.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
         except TimeoutError:
             return False
         return True
@@ -279,7 +280,8 @@ async def _live(settings: Settings, kinds: Mapping[str, Kind]) -> int:
         return await Worker(settings, kinds, pool).main()
     finally:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(pool.close(), 1.0)
+            async with asyncio.timeout(1.0):
+                await pool.close()
 
 
 def run(settings: Settings, kinds: Mapping[str, Kind] | None = None) -> int:

@@ -317,7 +317,8 @@ class Run:
                     log.warning("waiting for the database", error=str(error), code=error.code)
                 told = True
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.give_up.wait(), pause.seconds())
+                async with asyncio.timeout(pause.seconds()):
+                    await self.give_up.wait()
 
 
 def resident_mb(pid: int) -> float:

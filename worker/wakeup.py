@@ -142,7 +142,8 @@ class ChangeNotification:
         subscription = _Subscription(self._settings, hear)
         self.subscriptions += 1
         try:
-            await asyncio.wait_for(subscription.started(), _SUBSCRIBE_SECONDS)
+            async with asyncio.timeout(_SUBSCRIBE_SECONDS):
+                await subscription.started()
         except TimeoutError:
             subscription.end()
             raise OracleError("The subscription did not come about in time.") from None
@@ -172,7 +173,8 @@ class ChangeNotification:
         self._pinged_at = time.monotonic()
         try:
             await self._ping()
-            await asyncio.wait_for(self._heard.wait(), self._answer_seconds)
+            async with asyncio.timeout(self._answer_seconds):
+                await self._heard.wait()
         except OracleError as error:
             log.debug("ping failed", error=str(error), code=error.code)
             return False

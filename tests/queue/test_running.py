@@ -159,10 +159,12 @@ def test_the_databases_word_stops_the_process_within_two_seconds(
     async def main() -> None:
         record = Record()
         work = asyncio.create_task(make_run(tmp_path, record, {"do": "sleep", "seconds": 60}).work())
-        await asyncio.wait_for(record.progressed.wait(), 20)
+        async with asyncio.timeout(20):
+            await record.progressed.wait()
         record.verdict = verdict
         asked = time.monotonic()
-        await asyncio.wait_for(work, 20)
+        async with asyncio.timeout(20):
+            await work
         assert time.monotonic() - asked < 2
         assert record.ends == ends
 
@@ -173,7 +175,8 @@ def test_a_silent_job_is_asked_about_without_writing(tmp_path: Path) -> None:
     async def main() -> None:
         record = Record()
         work = asyncio.create_task(make_run(tmp_path, record, {"do": "sleep", "seconds": 60}).work())
-        await asyncio.wait_for(record.progressed.wait(), 20)
+        async with asyncio.timeout(20):
+            await record.progressed.wait()
         before = len(record.progress_calls)
         while len(record.progress_calls) < before + 2:
             await asyncio.sleep(0.05)
@@ -189,9 +192,11 @@ def test_a_drained_job_is_released(tmp_path: Path) -> None:
         record = Record()
         run = make_run(tmp_path, record, {"do": "sleep", "seconds": 60})
         work = asyncio.create_task(run.work())
-        await asyncio.wait_for(record.progressed.wait(), 20)
+        async with asyncio.timeout(20):
+            await record.progressed.wait()
         run.stop(Stop.DRAIN)
-        await asyncio.wait_for(work, 5)
+        async with asyncio.timeout(5):
+            await work
         assert record.ends == [("release",)]
 
     asyncio.run(main())
@@ -201,7 +206,8 @@ def test_the_end_is_written_again_until_the_database_is_back(tmp_path: Path) -> 
     async def main() -> None:
         record = Record()
         record.outages = 2
-        await asyncio.wait_for(make_run(tmp_path, record, {"do": "finish"}).work(), 30)
+        async with asyncio.timeout(30):
+            await make_run(tmp_path, record, {"do": "finish"}).work()
         assert [end[0] for end in record.ends] == ["complete"]
 
     asyncio.run(main())

@@ -39,7 +39,8 @@ class Bell:
 
     async def rings_within(self, seconds: float) -> bool:
         try:
-            await asyncio.wait_for(self.rings.get(), seconds)
+            async with asyncio.timeout(seconds):
+                await self.rings.get()
         except TimeoutError:
             return False
         return True
