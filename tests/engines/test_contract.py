@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.engines.naive import Naive
-from tests.engines.tables import Pair, pairs
+from tests.engines.tables import INTEGER, TEXT, Pair, pairs
 from worker.engines import ColumnRule, ComparisonPlan, arrow_duckdb, compare
 
 PROPERTY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -99,3 +99,29 @@ def test_a_table_equals_itself(pair: Pair) -> None:
     summary = document(pair, rows_b=pair.rows_a[::-1])["summary"]
     assert summary["equal"] == summary["rows_a"] == summary["rows_b"]
     assert summary["match_percentage"] == 100.0
+
+
+@FEWER
+@given(pairs())
+def test_colliding_key_codes_cost_time_but_change_nothing(pair: Pair) -> None:
+    honest = arrow_duckdb.key_codes
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrow_duckdb, "key_codes", lambda *a, **k: honest(*a, **k) % 3)
+        patch.setattr(arrow_duckdb, "_own_code", lambda *_: False)
+        collided = document(pair)
+    check(collided, pair.expected(), pair)
+
+
+def test_tables_without_rows_are_equal() -> None:
+    pair = Pair(["K0"], ["C0"], {"K0": (INTEGER, INTEGER), "C0": (TEXT, TEXT)}, [], [], {})
+    check(document(pair), pair.expected(), pair)
+    assert document(pair)["summary"]["match_percentage"] == 100.0
+
+
+def test_a_thousand_columns() -> None:
+    columns = [f"C{n}" for n in range(1000)]
+    types = dict.fromkeys(["K0", *columns], (INTEGER, INTEGER))
+    rows_a = [dict.fromkeys(columns, n) | {"K0": n} for n in range(10)]
+    rows_b = [row | {f"C{n}": -1} for n, row in enumerate(rows_a)]
+    pair = Pair(["K0"], columns, types, rows_a, rows_b, {})
+    check(document(pair), pair.expected(), pair)

@@ -10,6 +10,7 @@ hashes, except for large objects (see `canonical`).
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,7 +27,7 @@ import pyarrow as pa
 from worker.engines.canonical import canonical
 from worker.engines.cells import differing, take
 from worker.engines.display import texts
-from worker.engines.errors import BadPlan, KeyNotUnique, SourceFailed
+from worker.engines.errors import BadPlan, KeyNotUnique, MemoryLimitReached, SourceFailed, WorkFolderFull
 from worker.engines.layout import ComparedColumn, Layout, lay_out
 from worker.engines.pairing import Codes, Pairing, key_codes, pair, scatter
 from worker.engines.parts import Part, cut
@@ -93,14 +94,12 @@ class ArrowDuckDBComparison:
         tallies = [Tally(column) for column in layout.values]
         with ExitStack() as cleanup:
             connection = cleanup.enter_context(self._duckdb())
-            whole = (
-                self._load(0, layout, meter, cleanup),
-                self._load(1, layout, meter, cleanup),
-            )
-            summary.rows_a, summary.rows_b = whole[0].rows, whole[1].rows
+            rows_a, summary.null_keys_a = self._load(0, layout, meter, cleanup)
+            rows_b, summary.null_keys_b = self._load(1, layout, meter, cleanup)
+            summary.rows_a, summary.rows_b = rows_a.rows, rows_b.rows
             parts = cleanup.enter_context(
                 cut(
-                    whole,
+                    (rows_a, rows_b),
                     range(len(layout.key)),
                     int(_PART_SHARE * self._memory_bytes),
                     self._work_dir,
@@ -145,10 +144,22 @@ class ArrowDuckDBComparison:
         )
         try:
             yield connection
+        except duckdb.OutOfMemoryException as error:
+            raise MemoryLimitReached(
+                f"The comparison needs more than its {self._memory_bytes // _MEGABYTE} MB of memory, "
+                "because very many rows share a key. Choose a key that tells rows apart, or raise the limit."
+            ) from error
+        except duckdb.IOException as error:
+            raise WorkFolderFull(
+                f"The work folder {self._work_dir} cannot take more data; make room there."
+            ) from error
         finally:
             connection.close()
+            if (spilled := self._work_dir / "duckdb").exists():
+                shutil.rmtree(spilled)
 
-    def _load(self, side: int, layout: Layout, meter: Meter, cleanup: ExitStack) -> Shelf:
+    def _load(self, side: int, layout: Layout, meter: Meter, cleanup: ExitStack) -> tuple[Shelf, int]:
+        """Read one side. Returns its rows, and how many of them have a NULL in the key."""
         source = self._sources[side]
         columns = [(column.a if side == 0 else column.b, column.type) for column in layout.columns]
         shelf = Shelf(
@@ -158,15 +169,17 @@ class ArrowDuckDBComparison:
         )
         cleanup.callback(shelf.discard)
         meter.reading(side, 0, source.name)
+        null_keys = 0
         for batch in source.batches([info.name for info, _ in columns]):
             arrays = [
                 _stored(batch.column(position), info, common, source.name)
                 for position, (info, common) in enumerate(columns)
             ]
             shelf.append(pa.RecordBatch.from_arrays(arrays, schema=layout.storage))
+            null_keys += _rows_with_null(arrays[: len(layout.key)])
             meter.reading(side, shelf.rows, source.name)
         shelf.finish()
-        return shelf
+        return shelf, null_keys
 
     def _compare_part(
         self,
@@ -182,8 +195,7 @@ class ArrowDuckDBComparison:
         part, width = parts[number], len(layout.key)
         meter.pairing(number, len(parts))
         keys = (part[0].table(range(width)), part[1].table(range(width)))
-        null_keys = [_rows_with_null(table) for table in keys]
-        own_code = [column.type for column in layout.key] == [ValueType(Kind.INTEGER)] and not any(null_keys)
+        own_code = _own_code(layout, summary)
         codes = (
             key_codes(keys[0], connection, own_code=own_code),
             key_codes(keys[1], connection, own_code=own_code),
@@ -222,8 +234,6 @@ class ArrowDuckDBComparison:
         summary.only_b += int(pairing.only_b.size)
         summary.duplicate_keys_a += int(pairing.repeated_a.rows.size)
         summary.duplicate_keys_b += int(pairing.repeated_b.rows.size)
-        summary.null_keys_a += null_keys[0]
-        summary.null_keys_b += null_keys[1]
         _offer_samples(samples, number, codes, pairing, np.flatnonzero(changed))
 
 
@@ -237,12 +247,19 @@ def _stored(array: pa.Array, info: ColumnInfo, common: ValueType, table: str) ->
         ) from error
 
 
-def _rows_with_null(keys: pa.Table) -> int:
-    null = np.zeros(keys.num_rows, np.bool_)
-    for column in keys.columns:
-        if column.null_count:
-            null |= column.is_null().combine_chunks().to_numpy(zero_copy_only=False)
-    return int(null.sum())
+def _rows_with_null(keys: list[pa.Array]) -> int:
+    with_nulls = [column for column in keys if column.null_count]
+    if not with_nulls:
+        return 0
+    null = [column.is_null().to_numpy(zero_copy_only=False) for column in with_nulls]
+    return int(np.logical_or.reduce(null).sum())
+
+
+def _own_code(layout: Layout, summary: Summary) -> bool:
+    """Whether the key is one integer column without NULLs, which needs no hash and no proof."""
+    return [column.type.kind for column in layout.key] == [Kind.INTEGER] and not (
+        summary.null_keys_a or summary.null_keys_b
+    )
 
 
 def _check_unique(

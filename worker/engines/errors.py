@@ -47,3 +47,7 @@ class WorkFolderFull(EngineError):
     """The folder for spilled data has no room left."""
 
     retryable = True
+
+
+class MemoryLimitReached(EngineError):
+    """The comparison does not fit into its memory limit, not even by spilling to disk."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,6 +28,7 @@ class Shelf:
         self._memory_bytes = memory_bytes
         self._kept: list[pa.RecordBatch] = []
         self._kept_bytes = 0
+        self._file: pa.OSFile | None = None
         self._writer: pa.ipc.RecordBatchFileWriter | None = None
         self._spilled = False
 
@@ -48,11 +50,13 @@ class Shelf:
             self._flush()
 
     def finish(self) -> None:
-        """No more batches will come."""
-        if self._writer is not None:
+        """No more batches will come. Raises WorkFolderFull."""
+        if self._writer is not None and self._file is not None:
             self._flush()
-            self._writer.close()
-            self._writer = None
+            with self._room_expected():
+                self._writer.close()
+                self._file.close()
+            self._writer = self._file = None
 
     def batches(self, columns: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
         """The batches in the order in which they were appended, with only the columns at `columns`."""
@@ -83,23 +87,30 @@ class Shelf:
     def discard(self) -> None:
         """Forget the rows and remove the file. Safe to call twice."""
         self._kept = []
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        self._writer = None  # not closed: that would write
+        if self._file is not None:
+            self._file.close()
+            self._file = None
         self._path.unlink(missing_ok=True)
 
     def _flush(self) -> None:
-        try:
+        with self._room_expected():
             if self._writer is None:
-                self._writer = pa.ipc.new_file(str(self._path), self.schema)
+                self._file = pa.OSFile(str(self._path), "wb")
+                self._writer = pa.ipc.new_file(self._file, self.schema)
                 self._spilled = True
             for batch in self._kept:
                 self._writer.write_batch(batch)
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise WorkFolderFull(
-                    f"The work folder {self._path.parent} is full; the comparison needs more room there."
-                ) from error
-            raise
         self._kept = []
         self._kept_bytes = 0
+
+    @contextmanager
+    def _room_expected(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise WorkFolderFull(
+                f"The work folder {self._path.parent} is full; the comparison needs more room there."
+            ) from error
