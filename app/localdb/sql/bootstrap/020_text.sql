@@ -1,9 +1,10 @@
 -- Text functions with Oracle's semantics: '' is NULL, positions count from 1 or from the end, fractions are cut.
 
 -- Raises `message`, which starts with its ORA- code. `tested` is the value that was found bad: with it in the
--- call PostgreSQL cannot evaluate the call while it plans a statement in which the value is fine.
+-- call PostgreSQL cannot evaluate the call while it plans a statement in which the value is fine. No value, no
+-- error: functions that use it need not be STRICT, which would keep PostgreSQL from inlining them.
 create function oracle.fail(message text, tested anyelement) returns anyelement
-    language plpgsql immutable parallel safe as $$
+    language plpgsql immutable strict parallel safe as $$
 begin
     raise exception using errcode = 'ORA00', message = message;
 end

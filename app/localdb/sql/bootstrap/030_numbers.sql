@@ -30,17 +30,17 @@ end
 $$;
 
 create function oracle.num(numeric) returns numeric
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return case when scale($1) <= 20 and abs($1) < 1e18 then $1 else oracle.num_round($1) end;
 
 -- a / b. PostgreSQL gives as many decimals as the dividend has, so that is given enough of them.
 create function oracle.div(numeric, numeric) returns numeric
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return case when $1 = 0 or abs($1) >= abs($2) * 1e-40 then oracle.num(trim_scale(round($1, 84) / $2))
                 else oracle.num_round(round($1, 300) / $2) end;
 
 create function oracle.mod(numeric, numeric) returns numeric
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return case when $2 = 0 then $1 else mod($1, $2) end;
 
 create function oracle.remainder(numeric, numeric) returns numeric
@@ -48,9 +48,11 @@ create function oracle.remainder(numeric, numeric) returns numeric
     return $1 - $2 * round(oracle.div($1, $2));
 
 create function oracle.power(numeric, numeric) returns numeric
-    language sql immutable strict parallel safe
-    return case when $1 < 0 and $2 <> trunc($2)
-                then oracle.fail(format('ORA-01428: argument ''%s'' is out of range', trim_scale($1)), $1)
+    language sql immutable parallel safe
+    return case when $2 between 0 and 16 and abs($1) between 1 and 1e6 and scale($2) = 0 and scale($1) = 0
+                then oracle.num(trim_scale(power($1, $2)))
+                when $1 < 0 and $2 <> trunc($2)
+                then oracle.fail('ORA-01428: argument ''' || trim_scale($1)::text || ''' is out of range', $1)
                 when $1 = 0 and $2 < 0 then oracle.fail('ORA-01428: argument ''0'' is out of range', $2)
                 when $2 * log(greatest(abs($1), 1e-200)) >= 126 then oracle.fail('ORA-01426: numeric overflow', $1)
                 when $2 * log(greatest(abs($1), 1e-200)) < -130 then 0
@@ -58,19 +60,19 @@ create function oracle.power(numeric, numeric) returns numeric
                 else oracle.num(trim_scale(power(round($1, 180), $2))) end;
 
 create function oracle.sqrt(numeric) returns numeric
-    language sql immutable strict parallel safe
-    return case when $1 < 0 then oracle.fail(format('ORA-01428: argument ''%s'' is out of range', trim_scale($1)), $1)
+    language sql immutable parallel safe
+    return case when $1 < 0 then oracle.fail('ORA-01428: argument ''' || trim_scale($1)::text || ''' is out of range', $1)
                 else oracle.num(trim_scale(sqrt(round($1, 100)))) end;
 
 create function oracle.exp(numeric) returns numeric
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return case when $1 > 291 then oracle.fail('ORA-01426: numeric overflow', $1)
                 when $1 < -300 then 0
                 else oracle.num(trim_scale(exp(round($1, 170)))) end;
 
 create function oracle.ln(numeric) returns numeric
-    language sql immutable strict parallel safe
-    return case when $1 <= 0 then oracle.fail(format('ORA-01428: argument ''%s'' is out of range', trim_scale($1)), $1)
+    language sql immutable parallel safe
+    return case when $1 <= 0 then oracle.fail('ORA-01428: argument ''' || trim_scale($1)::text || ''' is out of range', $1)
                 else oracle.num(trim_scale(ln(round($1, 100)))) end;
 
 -- PERCENTILE_CONT over sorted values: interpolated linearly, NULLs left out.
@@ -140,7 +142,7 @@ end
 $$;
 
 create function oracle.num_text(numeric) returns text
-    language sql stable strict parallel safe
+    language sql stable parallel safe
     return case when scale($1) = 0 and abs($1) < 1e63 then $1::text else oracle.num_fraction_text($1) end;
 
 -- BINARY_DOUBLE as text: 1.5E+000, with the 17 (BINARY_FLOAT: 9) digits of its exact value.
@@ -193,7 +195,7 @@ create function oracle.float_text(float4) returns text
     return oracle.float_digits($1::float8, 9);
 
 create function oracle.float_number(float8) returns numeric
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return case when $1 = 'NaN' or abs($1) > 9.9e125
                 then oracle.fail('ORA-01426: numeric overflow', 0::numeric + $1::numeric)
                 else oracle.num(trim_scale($1::text::numeric)) end;
@@ -209,10 +211,10 @@ end
 $$;
 
 create function oracle.float_div(float8, float8) returns float8
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return case when $2 <> 0 then $1 / $2
                 when $1 = 0 or $1 = 'NaN' then 'NaN'::float8
-                when $1 > 0 then 'Infinity'::float8 else '-Infinity'::float8 end;
+                when $1 > 0 then 'Infinity'::float8 when $1 < 0 then '-Infinity'::float8 end;
 
 -- Random numbers, the clock ----------------------------------------------------------------------------------
 
@@ -229,7 +231,7 @@ create function oracle.random_integer() returns numeric
     return random(-2147483648::bigint, 2147483647::bigint)::numeric;
 
 create function oracle.random_string(option text, size numeric) returns text
-    language plpgsql volatile parallel restricted as $$
+    language plpgsql volatile strict parallel restricted as $$
 declare
     letters constant text := 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
     digits constant text := '0123456789';
@@ -309,6 +311,6 @@ create function oracle.date_bytes(oracle.date) returns bytea
     return oracle.seven_bytes($1::timestamp);
 
 create function oracle.timestamp_bytes(timestamp) returns bytea
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return case when date_trunc('second', $1) = $1 then oracle.seven_bytes($1)
                 else oracle.seven_bytes($1) || int4send((mod(extract(microseconds from $1), 1000000) * 1000)::integer) end;

@@ -90,13 +90,13 @@ create function oracle.ds_of_seconds(seconds numeric) returns interval
     return make_interval(days => trunc($1 / 86400)::integer, secs => mod($1, 86400)::float8);
 
 create function oracle.numtodsinterval(numeric, text) returns interval
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return oracle.ds_of_seconds($1 * case upper(btrim($2))
         when 'SECOND' then 1::numeric when 'MINUTE' then 60::numeric when 'HOUR' then 3600::numeric when 'DAY' then 86400::numeric
         else oracle.fail('ORA-01760: illegal argument for function', $2)::numeric end);
 
 create function oracle.numtoyminterval(numeric, text) returns interval
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return make_interval(months => round($1 * case upper(btrim($2))
         when 'MONTH' then 1::numeric when 'YEAR' then 12::numeric
         else oracle.fail('ORA-01760: illegal argument for function', $2)::numeric end)::integer);
@@ -161,7 +161,7 @@ $$;
 
 -- The driver's form of an interval in a result: [-]D HH:MM:SS.FFFFFF, and a number of months.
 create function oracle.ds_wire(interval) returns text
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return case when extract(epoch from $1) < 0 then '-' else '' end
         || trunc(abs(extract(epoch from $1)) / 86400)::text || ' '
         || to_char(make_interval(secs => mod(abs(extract(epoch from $1)), 86400)::float8), 'HH24:MI:SS.US');
@@ -172,7 +172,7 @@ create function oracle.ym_wire(interval) returns text
 
 -- What TO_CHAR shows: +000000001 02:03:04.000000000, with as many digits as the type has.
 create function oracle.ds_text(value interval, days integer default 9, fraction integer default 9) returns text
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return case when extract(epoch from value) < 0 then '-' else '+' end
         || lpad(trunc(abs(extract(epoch from value)) / 86400)::text,
                 greatest(days, length(trunc(abs(extract(epoch from value)) / 86400)::text)), '0') || ' '
@@ -180,7 +180,7 @@ create function oracle.ds_text(value interval, days integer default 9, fraction 
                 case fraction when 0 then 8 else 9 + fraction end);
 
 create function oracle.ym_text(value interval, years integer default 9) returns text
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return case when oracle.months_of(value) < 0 then '-' else '+' end
         || lpad((abs(oracle.months_of(value)) / 12)::text, greatest(years, length((abs(oracle.months_of(value)) / 12)::text)), '0')
         || '-' || lpad((abs(oracle.months_of(value)) % 12)::text, 2, '0');
@@ -254,17 +254,17 @@ end
 $$;
 
 create function oracle.local_time(timestamptz) returns timestamp
-    language sql stable strict parallel safe
+    language sql stable parallel safe
     return case when oracle.session_time_zone() in ('+00:00', 'UTC') then $1 at time zone 'UTC'
                 else oracle.time_in_zone($1, oracle.session_time_zone()) end;
 
 create function oracle.with_zone(timestamp) returns timestamptz
-    language sql stable strict parallel safe
+    language sql stable parallel safe
     return case when oracle.session_time_zone() in ('+00:00', 'UTC') then $1 at time zone 'UTC'
                 else oracle.from_tz($1, oracle.session_time_zone()) end;
 
 create function oracle.offset_text(minutes integer) returns text
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return case when minutes < 0 then '-' else '+' end || lpad((abs(minutes) / 60)::text, 2, '0') || ':'
         || lpad((abs(minutes) % 60)::text, 2, '0');
 

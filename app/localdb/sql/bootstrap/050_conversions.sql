@@ -13,7 +13,7 @@ $$;
 
 -- A word in the case of its format element: MONTH, Month, month.
 create function oracle.word_case(element text) returns text
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return case when left(element, 1) = lower(left(element, 1)) then lower(element)
                 when substr(element, 2, 1) = lower(substr(element, 2, 1)) and substr(element, 2, 1) <> '.' then initcap(element)
                 else upper(element) end;
@@ -50,8 +50,10 @@ begin
             when word in ('SYYYY', 'SCC') then
                 result := result || case fill when '' then '" "' else '' end || fill || substr(word, 2);
             when word in ('YYYY', 'YYY', 'YY', 'Y', 'Y,YYY', 'IYYY', 'IYY', 'IY', 'I', 'MM', 'DD', 'DDD', 'D', 'HH', 'HH12', 'HH24',
-                          'MI', 'SS', 'SSSSS', 'J', 'Q', 'W', 'WW', 'IW', 'CC') then
+                          'MI', 'SS', 'J', 'Q', 'W', 'WW', 'IW', 'CC') then
                 result := result || fill || word;
+            when word = 'SSSSS' then
+                result := result || case fill when '' then E'\x01SSSSS\x01' else 'SSSSS' end; -- see format_datetime
             when word = 'TH' then
                 result := result || element;
             when word = 'X' then
@@ -83,30 +85,35 @@ begin
 end
 $$;
 
+-- SSSSS has five digits in Oracle and as many as it needs in PostgreSQL: datetime_format marks it.
+create function oracle.five_digits(text) returns text
+    language sql immutable strict parallel safe
+    return regexp_replace(regexp_replace($1, E'\x01(\\d+)\x01', E'\x010000\\1\x01'), E'\x01\\d*(\\d{5})\x01', '\1');
+
 create function oracle.format_datetime(timestamp, text) returns text
-    language sql stable strict parallel safe
-    return nullif(to_char($1, $2), '');
+    language sql stable parallel safe
+    return case when position(E'\x01' in $2) > 0 then oracle.five_digits(to_char($1, $2)) else nullif(to_char($1, $2), '') end;
 
 create function oracle.format_datetime(timestamptz, text) returns text
-    language sql stable strict parallel safe
-    return nullif(to_char($1, $2), '');
+    language sql stable parallel safe
+    return case when position(E'\x01' in $2) > 0 then oracle.five_digits(to_char($1, $2)) else nullif(to_char($1, $2), '') end;
 
 -- Without a format: the session's.
 create function oracle.to_char(oracle.date) returns text
-    language sql stable strict parallel safe
+    language sql stable parallel safe
     return case coalesce(nullif(current_setting('oracle.nls_date_format', true), ''), 'DD-MON-RR')
            when 'DD-MON-RR' then to_char($1::timestamp, 'DD-MON-YY')
            when 'YYYY-MM-DD HH24:MI:SS' then to_char($1::timestamp, 'YYYY-MM-DD HH24:MI:SS')
            else oracle.format_datetime($1::timestamp, oracle.datetime_format(current_setting('oracle.nls_date_format'), 'D')) end;
 
 create function oracle.to_char(timestamp) returns text
-    language sql stable strict parallel safe
+    language sql stable parallel safe
     return case coalesce(nullif(current_setting('oracle.nls_timestamp_format', true), ''), 'DD-MON-RR HH.MI.SSXFF AM')
            when 'DD-MON-RR HH.MI.SSXFF AM' then to_char($1, 'DD-MON-YY HH.MI.SS.FF6 AM')
            else oracle.format_datetime($1, oracle.datetime_format(current_setting('oracle.nls_timestamp_format'), 'T')) end;
 
 create function oracle.to_char(timestamptz) returns text
-    language sql stable strict parallel safe
+    language sql stable parallel safe
     return case coalesce(nullif(current_setting('oracle.nls_timestamp_tz_format', true), ''), 'DD-MON-RR HH.MI.SSXFF AM TZR')
            when 'DD-MON-RR HH.MI.SSXFF AM TZR' then to_char($1, 'DD-MON-YY HH.MI.SS.FF6 AM "+00:00"')
            else oracle.format_datetime($1, oracle.datetime_format(current_setting('oracle.nls_timestamp_tz_format'), 'Z')) end;
@@ -482,7 +489,7 @@ $$;
 
 -- The forms that programs send most are read by PostgreSQL itself; all others, and every error, by read_datetime.
 create function oracle.to_timestamp(text, text) returns timestamp
-    language sql stable strict parallel safe
+    language sql stable parallel safe
     return case when $2 in ('YYYY-MM-DD HH24:MI:SS', 'YYYY-MM-DD HH24:MI:SS.FF', 'YYYY-MM-DD HH24:MI:SS.FF6', 'YYYY-MM-DD"T"HH24:MI:SS',
                             'YYYY-MM-DD"T"HH24:MI:SS.FF', 'YYYY-MM-DD"T"HH24:MI:SS.FF6')
                      and $1 ~ '^[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])[ T](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$'
@@ -495,7 +502,7 @@ create function oracle.to_timestamp(text) returns timestamp
     return oracle.to_timestamp($1, coalesce(nullif(current_setting('oracle.nls_timestamp_format', true), ''), 'DD-MON-RR HH.MI.SSXFF AM'));
 
 create function oracle.to_date(text, text) returns oracle.date
-    language sql stable strict parallel safe
+    language sql stable parallel safe
     return oracle.date_from_seconds(
         case when $2 in ('YYYY-MM-DD', 'yyyy-mm-dd') and $1 ~ '^[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])$' then $1::timestamp
              when $2 = 'YYYY-MM-DD HH24:MI:SS'
@@ -573,7 +580,7 @@ end
 $$;
 
 create function oracle.to_number(text) returns numeric
-    language sql stable strict parallel safe
+    language sql stable parallel safe
     return case when $1 ~ '^-?\d{1,30}$' then $1::numeric else oracle.text_number($1) end;
 
 create function oracle.to_double(value text) returns float8

@@ -93,9 +93,9 @@ create function oracle.regexp_replacement(text) returns text
 
 -- A position, occurrence or the like. Raises ORA-01428 when it is below `minimum`.
 create function oracle.regexp_count_of(value numeric, minimum integer) returns integer
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return case when trunc(value) < minimum
-                then oracle.fail(format('ORA-01428: argument ''%s'' is out of range', trunc(value)), oracle.int_of(value))
+                then oracle.fail('ORA-01428: argument ''' || trunc(value)::text || ''' is out of range', oracle.int_of(value))
                 else oracle.int_of(value) end;
 
 create function oracle.regexp_substr(

@@ -44,12 +44,12 @@ end
 $$;
 
 create function oracle.json_text(jsonb, boolean) returns text
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return case when $2 then oracle.json_indented($1) else oracle.json_compact($1) end;
 
 -- JSON_QUERY without a wrapper: a scalar is nothing, or ORA-40480.
 create function oracle.json_no_scalar(jsonb, boolean) returns jsonb
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return case when jsonb_typeof($1) in ('object', 'array') then $1
                 when $2 then oracle.fail('ORA-40480: result cannot be returned without array wrapper', $1) end;
 
@@ -58,7 +58,7 @@ create function oracle.json_number(numeric) returns text
     return trim_scale($1)::text;
 
 create function oracle.json_time(timestamp) returns text
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return '"' || to_char($1, case when date_trunc('second', $1) = $1 then 'YYYY-MM-DD"T"HH24:MI:SS'
                                    else 'YYYY-MM-DD"T"HH24:MI:SS.US' end) || '"';
 
@@ -82,9 +82,17 @@ $$;
 
 -- JSON_OBJECT: names and values (as JSON) in turn; `absent` leaves NULLs out.
 create function oracle.json_object(absent boolean, items text[]) returns text
-    language sql immutable parallel safe as $$
-    select '{' || coalesce(string_agg(to_json(oracle.json_name(items[i]))::text || ':' || coalesce(items[i + 1], 'null'), ',' order by i), '')
-        || '}' from generate_series(1, cardinality(items), 2) i where not absent or items[i + 1] is not null
+    language plpgsql immutable parallel safe as $$
+declare
+    result text := '';
+begin
+    for i in 1 .. cardinality(items) by 2 loop
+        continue when absent and items[i + 1] is null;
+        result := result || case when result = '' then '' else ',' end || to_json(oracle.json_name(items[i]))::text || ':'
+            || coalesce(items[i + 1], 'null');
+    end loop;
+    return '{' || result || '}';
+end
 $$;
 
 create function oracle.json_array(absent boolean, items text[]) returns text
@@ -108,7 +116,7 @@ declare
     name text;
     value jsonb;
 begin
-    if jsonb_typeof(patch) <> 'object' then
+    if patch is null or jsonb_typeof(patch) <> 'object' then
         return patch;
     end if;
     result := case when jsonb_typeof(target) = 'object' then target else '{}' end;

@@ -12,7 +12,7 @@ create function oracle.rowid_text(text) returns text
     return $1;
 
 create function oracle.rowid_value(text) returns bigint
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return case when $1 ~ '^AAAAAB[A-Za-z0-9+/]{12}$'
                 then (('\x00'::bytea || decode('A' || substr($1, 7, 3), 'base64'))::integer::bigint << 47)
                      | ((substring(decode('AAA' || substr($1, 10, 9), 'base64') from 2)::bigint >> 18) << 15)
@@ -28,7 +28,7 @@ create function oracle.rawtohex(bytea) returns text
     return nullif(upper(encode($1, 'hex')), '');
 
 create function oracle.hextoraw(text) returns bytea
-    language sql immutable strict parallel safe
+    language sql immutable parallel safe
     return case when $1 ~ '^[0-9A-Fa-f]*$' then decode(case when length($1) % 2 = 1 then '0' || $1 else $1 end, 'hex')
                 else oracle.fail('ORA-01465: invalid hex number', $1)::bytea end;
 
