@@ -51,6 +51,7 @@ class Listener:
     def __init__(self, on_close: Callable[[Listener], None]) -> None:
         self._on_close = on_close
         self._jobs: set[str] = set()
+        self._confirmed: set[str] = set()
         self._told: dict[str, int] = {}
         self._news: dict[str, JobProgress] = {}
         self._notices: list[str] = []
@@ -61,16 +62,23 @@ class Listener:
         return len(self._jobs)
 
     def subscribe(self, job_id: str, last_version: int = 0) -> None:
-        """Listen to a job, or to EVERYTHING; versions up to `last_version` of that job are known already."""
+        """Keep changes of a job, or of EVERYTHING; versions up to `last_version` of that job are known
+        already. Nothing is given out before `confirm`, so that the client hears of its subscription first."""
         self._jobs.add(job_id)
         if job_id != EVERYTHING and last_version:
             self._told[job_id] = last_version
 
+    def confirm(self, job_id: str) -> None:
+        """The client knows that it is subscribed: give out what was kept."""
+        self._confirmed.add(job_id)
+        self._wake.set()
+
     def unsubscribe(self, job_id: str) -> None:
         self._jobs.discard(job_id)
+        self._confirmed.discard(job_id)
         if EVERYTHING not in self._jobs:
-            self._news.pop(job_id, None)
-            self._told.pop(job_id, None)
+            self._news = {known: change for known, change in self._news.items() if known in self._jobs}
+            self._told = {known: version for known, version in self._told.items() if known in self._jobs}
 
     def offer(self, change: JobProgress) -> None:
         """Keep the change for this client if it listens to the job and does not know it yet."""
@@ -90,13 +98,17 @@ class Listener:
 
     async def take(self) -> tuple[list[JobProgress], list[str]]:
         """Wait for news and take them: the newest state of each changed job, and notices."""
-        await self._wake.wait()
-        self._wake.clear()
-        news, notices = list(self._news.values()), self._notices
-        self._news, self._notices = {}, []
-        for change in news:
-            self._told[change.job_id] = change.version
-        return news, notices
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            everything = EVERYTHING in self._confirmed
+            news = [self._news[job_id] for job_id in self._news if everything or job_id in self._confirmed]
+            notices, self._notices = self._notices, []
+            for change in news:
+                del self._news[change.job_id]
+                self._told[change.job_id] = change.version
+            if news or notices:
+                return news, notices
 
     def forget(self, job_ids: set[str]) -> None:
         """Drop what is remembered of jobs that can no longer come up again."""

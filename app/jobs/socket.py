@@ -207,6 +207,7 @@ class _Session:
             await self._send(type="error", message=sentence)
             return
         await self._send(type="subscribed", job_id=message.job_id)
+        listener.confirm(message.job_id)
 
     async def _write(self, listener: Listener) -> None:
         while True:

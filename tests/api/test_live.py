@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from app.jobs import live as live_module
-from app.jobs.live import Listener, LiveJobs
+from app.jobs.live import EVERYTHING, Listener, LiveJobs
 from app.jobs.models import JobProgress, JobStatus
 from app.oracle.errors import DatabaseUnavailableError
 
@@ -72,6 +72,17 @@ def run(story: Callable[[Table, LiveJobs], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(told())
 
 
+async def follow(live: LiveJobs, listener: Listener, job_id: str, last_version: int) -> bool:
+    found = await live.follow(listener, job_id, last_version)
+    listener.confirm(job_id)
+    return found
+
+
+async def follow_all(live: LiveJobs, listener: Listener, since: datetime | None) -> None:
+    await live.follow_all(listener, since)
+    listener.confirm(EVERYTHING)
+
+
 async def news(listener: Listener) -> list[tuple[str, int]]:
     changes, _ = await listener.take()
     return [(change.job_id, change.version) for change in changes]
@@ -95,7 +106,7 @@ def test_a_subscriber_first_hears_where_the_job_stands() -> None:
     async def story(table: Table, live: LiveJobs) -> None:
         table.change("a", 3, at=START - timedelta(hours=1))
         listener = live.listen()
-        assert await live.follow(listener, "a", 0)
+        assert await follow(live, listener, "a", 0)
         assert await news(listener) == [("a", 3)]
 
     run(story)
@@ -105,7 +116,7 @@ def test_a_subscriber_who_knows_the_version_hears_nothing_until_it_changes() -> 
     async def story(table: Table, live: LiveJobs) -> None:
         table.change("a", 3)
         listener = live.listen()
-        await live.follow(listener, "a", 3)
+        await follow(live, listener, "a", 3)
         assert await is_silent(listener.take(), table)
         table.change("a", 4)
         assert await news(listener) == [("a", 4)]
@@ -113,10 +124,23 @@ def test_a_subscriber_who_knows_the_version_hears_nothing_until_it_changes() -> 
     run(story)
 
 
+def test_no_change_comes_before_the_client_knows_that_it_is_subscribed() -> None:
+    async def story(table: Table, live: LiveJobs) -> None:
+        table.change("a", 1)
+        listener = live.listen()
+        await live.follow(listener, "a", 0)
+        table.change("a", 2)
+        assert await is_silent(listener.take(), table)
+        listener.confirm("a")
+        assert await news(listener) == [("a", 2)]
+
+    run(story)
+
+
 def test_an_unknown_job_cannot_be_followed() -> None:
     async def story(table: Table, live: LiveJobs) -> None:
         listener = live.listen()
-        assert not await live.follow(listener, "nobody", 0)
+        assert not await follow(live, listener, "nobody", 0)
         assert listener.subscriptions == 0
 
     run(story)
@@ -125,7 +149,7 @@ def test_an_unknown_job_cannot_be_followed() -> None:
 def test_a_lower_timestamp_that_commits_later_is_not_missed() -> None:
     async def story(table: Table, live: LiveJobs) -> None:
         listener = live.listen()
-        await live.follow_all(listener, None)
+        await follow_all(live, listener, None)
         table.change("fast", 1, at=START + timedelta(seconds=2))
         assert await news(listener) == [("fast", 1)]
         table.change("slow", 1, at=START + timedelta(seconds=1))
@@ -139,7 +163,7 @@ def test_a_change_that_was_left_uncommitted_for_minutes_is_found_by_a_late_look(
 
     async def story(table: Table, live: LiveJobs) -> None:
         listener = live.listen()
-        await live.follow_all(listener, None)
+        await follow_all(live, listener, None)
         table.change("new", 1, at=START + timedelta(minutes=10))
         assert await news(listener) == [("new", 1)]
         table.change("forgotten", 1, at=START + timedelta(minutes=1))
@@ -152,7 +176,7 @@ def test_what_stood_before_anybody_listened_is_no_news() -> None:
     async def story(table: Table, live: LiveJobs) -> None:
         table.change("old", 5)
         listener = live.listen()
-        await live.follow_all(listener, None)
+        await follow_all(live, listener, None)
         assert await is_silent(listener.take(), table)
 
     run(story)
@@ -163,7 +187,7 @@ def test_a_client_that_comes_back_hears_all_that_changed_since_it_left() -> None
         table.change("before", 1, at=START - timedelta(minutes=9))
         table.change("after", 2, at=START - timedelta(minutes=3))
         listener = live.listen()
-        await live.follow_all(listener, START - timedelta(minutes=5))
+        await follow_all(live, listener, START - timedelta(minutes=5))
         assert await news(listener) == [("after", 2)]
 
     run(story)
@@ -172,7 +196,7 @@ def test_a_client_that_comes_back_hears_all_that_changed_since_it_left() -> None
 def test_a_slow_client_gets_the_newest_state_only() -> None:
     async def story(table: Table, live: LiveJobs) -> None:
         listener = live.listen()
-        await live.follow_all(listener, None)
+        await follow_all(live, listener, None)
         for version in range(1, 6):
             table.change("a", version, progress=version * 20)
             await looked_again(table)
@@ -184,7 +208,7 @@ def test_a_slow_client_gets_the_newest_state_only() -> None:
 def test_an_outage_is_told_once_and_nothing_is_lost() -> None:
     async def story(table: Table, live: LiveJobs) -> None:
         listener = live.listen()
-        await live.follow_all(listener, None)
+        await follow_all(live, listener, None)
         table.away = True
         _, notices = await listener.take()
         assert notices == ["Live updates wait for the database; nothing is lost."]
@@ -198,7 +222,7 @@ def test_an_outage_is_told_once_and_nothing_is_lost() -> None:
 def test_nothing_is_read_while_nobody_listens() -> None:
     async def story(table: Table, live: LiveJobs) -> None:
         listener = live.listen()
-        await live.follow_all(listener, None)
+        await follow_all(live, listener, None)
         listener.close()
         await asyncio.sleep(0.05)
         looks = table.looks
@@ -212,7 +236,7 @@ def test_listeners_of_one_job_hear_nothing_of_others() -> None:
     async def story(table: Table, live: LiveJobs) -> None:
         table.change("mine", 1)
         listener = live.listen()
-        await live.follow(listener, "mine", 1)
+        await follow(live, listener, "mine", 1)
         table.change("other", 1)
         assert await is_silent(listener.take(), table)
 
