@@ -130,6 +130,8 @@ class Compiled:
     nowait: bool = False
     wait: int | None = None  # seconds
     has_rowid: bool = False  # add_rowid: the last column is the ROWID of the row
+    # DML without RETURNING: the same text with the ROWID of each changed row returned (lastrowid)
+    rowid_text: str | None = None
     # DML: the rows that pg_text returns are RETURNING values, columns describes them; then
     returning: list[int] = field(default_factory=list)  # indexes of the return binds, in order
     returning_refs: list[Expr] = field(default_factory=list)  # or the PL/SQL targets

@@ -36,15 +36,19 @@ def compile(
     play: str = "19c",
     embedded: bool = False,
     add_rowid: bool = False,
+    stored: bool = False,
     text: str = "",
 ) -> Compiled:
     """Compile one statement, given as text, as tokens (a slice of a PL/SQL unit) or as a syntax tree.
 
     `binds` None: not known yet, all count as VARCHAR2 (for DESCRIBE). `resolve` is asked for every name that
     is no column. `embedded`: inside PL/SQL, where RETURNING has no INTO. `add_rowid` appends the ROWID of the
-    (first) locked table to the columns. Raises OracleError with the offset in the text.
+    (first) locked table to the columns. `stored`: for a view or a table made of it, where values keep their
+    PostgreSQL types and columns their names. Raises OracleError with the offset in the text.
     """
-    asked = Circumstances(catalog, user, current_schema, binds, resolve, play, embedded, add_rowid, text)
+    asked = Circumstances(
+        catalog, user, current_schema, binds, resolve, play, embedded, add_rowid, stored, text
+    )
     if isinstance(source, n.Query):
         return _query(source, asked, [])
     if isinstance(source, s.Insert | s.InsertAll | s.Update | s.Delete | s.Merge):
@@ -116,7 +120,9 @@ def _query(query: n.Query, asked: Circumstances, binds: list[str]) -> Compiled:
     if asked.add_rowid:
         _add_rowid(relation, found)
     found.columns = [describe(c.name, c.ty, c.ex.nullable) for c in relation.columns]
-    found.pg_text = top_text(relation, translator.fresh("top"))
+    if not all(column.named for column in relation.columns):
+        found.options["unnamed"] = True
+    found.pg_text = relation.sql if asked.stored else top_text(relation, translator.fresh("top"))
     found.params, found.tables = translator.params, translator.tables
     lock = query.for_update
     if lock is not None:
@@ -153,6 +159,8 @@ def _dml(
     found.pg_text = translator.dml(tree)
     found.columns = [describe(c.name, c.ty, c.ex.nullable) for c in translator.returned]
     found.params, found.tables = translator.params, translator.tables
+    if translator.rowid is not None and not translator.returned:
+        found.rowid_text = f"{found.pg_text} RETURNING oracle.rowid_text({translator.rowid})"
     if translator.target is not None:
         found.target = (translator.target.schema, translator.target.name)
     returning = None if isinstance(tree, s.InsertAll | s.Merge) else tree.returning

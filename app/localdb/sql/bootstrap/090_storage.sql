@@ -23,3 +23,15 @@ return case
    when length(value) = 0 then null
    else value
 end;
+
+-- What JSON_VALUE gives as text: too long is NULL, or an error when asked for.
+create or replace function oracle.json_sized(value text, maximum int, strict boolean) returns text
+language plpgsql immutable parallel safe as $$
+begin
+   if octet_length(value) <= maximum then
+      return nullif(value, '');
+   elsif strict then
+      raise exception using errcode = 'ORA00', message = format('ORA-40478: output value too large (maximum: %s)', maximum);
+   end if;
+   return null;
+end $$;

@@ -271,6 +271,7 @@ class ColumnsDdl(DdlBase):
         parts = [quote(found.name), pg_type(found.ty)]
         if found.identity is not None:
             sequence = self._identity_sequence(schema, table, found)
+            found.default_text = f"{quote(schema)}.{quote(f'ISEQ$$_{table}'[:63])}.nextval"
             parts.append(f"default nextval('{sequence}'::regclass)::numeric")
         elif found.default is not None:
             parts.append(f"default {self.default_sql(found)}")

@@ -36,17 +36,22 @@ class ObjectsDdl(TablesDdl):
         elif self.at("WITH"):
             raise self.unsupported("WITH CHECK OPTION")
         compiled = compile_sql(
-            text, self.catalog, user=self.asked.user, current_schema=schema, play=self.play
+            text, self.catalog, user=self.asked.user, current_schema=schema, play=self.play, stored=True
         )
         if compiled.params:
             raise refuse(1027, start)
         if names and len(names) != len(compiled.columns):
             raise refuse(1730, start)
-        listed = ", ".join(quote(name) for name in names or [column.name for column in compiled.columns])
+        if not names and compiled.options.get("unnamed"):
+            raise refuse(998, start)
+        names = names or [column.name for column in compiled.columns]
+        if len(set(names)) < len(names):
+            raise refuse(957, start)
+        listed = ", ".join(quote(name) for name in names)
         self.emit(f"create or replace view {self.qualified(schema, view)} ({listed}) as {compiled.pg_text}")
         entry = self.change("CREATE", "VIEW", schema, view)
         entry.text = text
-        for column, name in zip(compiled.columns, names or [c.name for c in compiled.columns], strict=True):
+        for column, name in zip(compiled.columns, names, strict=True):
             entry.columns.append(self.view_column(name, column))
 
     def create_sequence(self) -> None:

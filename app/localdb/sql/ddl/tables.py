@@ -76,7 +76,7 @@ class TablesDdl(ColumnsDdl):
         parts.append(_ROWID)
         for found in constraints:
             parts.append(self.constraint_sql(found, columns))
-            self._note_json(found, entry)
+            self._note_check(found, entry)
         self.emit(f"create table {self.qualified(schema, table)} ({', '.join(parts)})")
         self._finish_table(schema, table, definitions)
         self.out.changes.append(entry)
@@ -88,10 +88,15 @@ class TablesDdl(ColumnsDdl):
             if each.identity is not None:
                 sequence = self.qualified(schema, f"ISEQ$$_{table}"[:63])
                 self.emit(f"alter sequence {sequence} owned by {name}.{quote(each.name)}")
+                # the default draws from it with the rights of whoever inserts
+                self.emit(f"grant usage on sequence {sequence} to public")
 
     @staticmethod
-    def _note_json(found: Constraint, entry: TableChange) -> None:
+    def _note_check(found: Constraint, entry: TableChange) -> None:
+        """Keep the condition as written, and which column it makes JSON."""
         check = found.check
+        if check is not None:
+            entry.options.setdefault("texts", {})[found.name] = found.text
         while isinstance(check, n.Paren):
             check = check.operand
         if isinstance(check, n.IsJson) and not check.negated and isinstance(check.operand, n.Name):
@@ -110,13 +115,20 @@ class TablesDdl(ColumnsDdl):
             user=self.asked.user,
             current_schema=self.asked.current_schema,
             play=self.play,
+            stored=True,
         )
         if compiled.params:
             raise refuse(1027, start)
         entry = TableChange("CREATE", "TABLE", schema, table)
         parts = []
-        for index, column in enumerate(compiled.columns):
-            name = definitions[index].name if index < len(definitions) else column.name
+        if definitions and len(definitions) != len(compiled.columns):
+            raise refuse(1730, start)
+        names = [each.name for each in definitions] or [column.name for column in compiled.columns]
+        if not definitions and compiled.options.get("unnamed"):
+            raise refuse(998, start)
+        if len(set(names)) < len(names):
+            raise refuse(957, start)
+        for name, column in zip(names, compiled.columns, strict=True):
             found = ColumnDefinition(name, start)
             found.ty = Ty(
                 column.type, column.precision, column.scale, column.size, column.chars,
@@ -162,7 +174,7 @@ class TablesDdl(ColumnsDdl):
             if self.at("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
                 constraint = self.table_constraint()
                 self.emit(f"alter table {name} add {self.constraint_sql(constraint, columns)}")
-                self._note_json_later(constraint)
+                self._note_added_check(constraint)
             else:
                 self._add_column(found, name, columns)
             if not (grouped and self.accept(",")):
@@ -181,14 +193,14 @@ class TablesDdl(ColumnsDdl):
         self.emit(f"alter table {name} add column {sql}")
         for constraint in each.constraints:
             self.emit(f"alter table {name} add {self.constraint_sql(constraint, columns)}")
-            self._note_json(constraint, self._entry)
+            self._note_check(constraint, self._entry)
 
-    def _note_json_later(self, constraint: Constraint) -> None:
+    def _note_added_check(self, constraint: Constraint) -> None:
         check = constraint.check
         if isinstance(check, n.IsJson) and isinstance(check.operand, n.Name):
             change = self.entry(ColumnDefinition(check.operand.parts[-1], constraint.offset))
             self._entry.columns.append(change)
-            self._note_json(constraint, self._entry)
+        self._note_check(constraint, self._entry)
 
     def _modify(self, name: str, columns: dict[str, tuple[Ty, bool]]) -> None:
         grouped = self.accept("(")
@@ -293,8 +305,9 @@ class TablesDdl(ColumnsDdl):
         nullable: list[str] = []
         always = False
         self.expect_open()
-        start = self.offset
+        texts: dict[str, str] = {}
         while True:
+            start = self.offset
             node = self.value()
             value = translator.value(node)
             if translator.params:
@@ -302,12 +315,13 @@ class TablesDdl(ColumnsDdl):
             direction = " desc" if self.accept("DESC") else ""
             self.accept("ASC")
             plain = isinstance(node, n.Name)
+            if not plain:
+                texts[str(len(keys) + 1)] = self.text[start : self._before_direction()]
             keys.append((value.sql if plain else f"({value.sql})") + direction)
             nullable.append(f"({value.sql}) is not null")
             always = always or not value.nullable
             if not self.accept(","):
                 break
-        text = self.source_text(start)
         self.expect_close()
         self.skip_physical()
         kind = "unique index" if unique else "index"
@@ -320,7 +334,12 @@ class TablesDdl(ColumnsDdl):
             f"create {kind} {quote(index)} on {self.qualified(table.schema, table.name)}"
             f" ({', '.join(keys)}){nulls}{where}"
         )
-        self.change("CREATE", "INDEX", schema, index).text = text
+        self.change("CREATE", "INDEX", schema, index).options["texts"] = texts
+
+    def _before_direction(self) -> int:
+        """Where the expression ends whose ASC or DESC may just have been read."""
+        last = self.tokens[self.position - 1]
+        return self.tokens[self.position - 2].end if last.word in ("ASC", "DESC") else last.end
 
     def alter_index(self) -> None:
         """After ALTER INDEX: RENAME, or what only reorganizes."""

@@ -28,6 +28,7 @@ class Circumstances:
     play: str = "19c"
     embedded: bool = False
     add_rowid: bool = False
+    stored: bool = False
     text: str = ""
 
 

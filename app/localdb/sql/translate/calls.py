@@ -99,7 +99,9 @@ class Calls(Json):
         raise refuse(904, node.offset, ".".join(f'"{part}"' for part in parts))
 
     @staticmethod
-    def _matched(function: FunctionInfo, args: list[n.Argument]) -> list[tuple[str, OraType, n.Argument]] | None:
+    def _matched(
+        function: FunctionInfo, args: list[n.Argument]
+    ) -> list[tuple[str, OraType, n.Argument]] | None:
         """The arguments by the parameters they are for; None when they are too many, too few or misnamed."""
         types = dict(function.parameters)
         names = [name for name, _ in function.parameters]

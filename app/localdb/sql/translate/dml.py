@@ -26,6 +26,7 @@ class Dml(Queries):
         super().__init__(circumstances)
         self.returned: list[Output] = []
         self.target: ObjectInfo | None = None
+        self.rowid: str | None = None  # PostgreSQL text of the ROWID of a changed row
 
     def dml(self, node: s.Insert | s.InsertAll | s.Update | s.Delete | s.Merge) -> str:
         """Translate one statement."""
@@ -138,6 +139,8 @@ class Dml(Queries):
             source = self._insert_query(node, columns, found)
         else:
             source = self._insert_rows(node.rows, columns, found, node)
+            if found.has_rowid and len(node.rows) == 1:
+                self.rowid = f'{quote(alias)}."ROWID"'
         return f"INSERT INTO {target} ({names}) {source}{self._returning(node.returning, found, alias)}"
 
     def _insert_rows(
@@ -200,6 +203,7 @@ class Dml(Queries):
         found, alias, text = self._open_target(node.target)
         assignments = self._assignments(node.assignments, found, alias)
         where = self._changed_rows(node.where, text)
+        self.rowid = self.block.sources[0].rowid
         returning = self._returning(node.returning, found, alias)
         return f"UPDATE {text} SET {assignments}{where}{returning}"
 
@@ -258,6 +262,7 @@ class Dml(Queries):
     def _delete(self, node: s.Delete) -> str:
         found, alias, text = self._open_target(node.target)
         where = self._changed_rows(node.where, text)
+        self.rowid = self.block.sources[0].rowid
         return f"DELETE FROM {text}{where}{self._returning(node.returning, found, alias)}"
 
     def _returning(self, node: s.Returning | None, found: ObjectInfo, alias: str) -> str:

@@ -76,27 +76,28 @@ class Json(Aggregates):
         document = self.json_document(operand, node.offset, error)
         path = text_literal(checked_path(node.path, node.offset))
         ty = VARCHAR2 if node.returning is None else of_type_name(node.returning, self.play)
+        textual = ty.family in (Family.TEXT, Family.CLOB)
+        returning = "jsonb" if textual else "timestamp" if ty.family is Family.DATE else pg_type(ty)
+        actions = self.json_action(node.on_empty, "EMPTY", ty, textual)
+        actions += self.json_action(node.on_error, "ERROR", ty, textual)
+        sql = f"json_value({document}, {path}{self._passing(node)} RETURNING {returning}{actions})"
+        if textual:
+            # by way of jsonb: true stays the word
+            size = ty.size if ty.family is Family.TEXT else 2147483647
+            sql = f"oracle.json_sized({sql} #>> '{{}}', {size}, {'TRUE' if error else 'FALSE'})"
         if ty.family is Family.CLOB:
-            returning, back = "text", "::oracle.clob"
-        elif ty.family is Family.DATE:
-            returning, back = "timestamp", ""
-        else:
-            returning, back = pg_type(ty), ""
-        actions = self.json_action(node.on_empty, "EMPTY", ty) + self.json_action(node.on_error, "ERROR", ty)
-        sql = f"json_value({document}, {path}{self._passing(node)} RETURNING {returning}{actions}){back}"
-        if ty.family is Family.TEXT:
-            sql = f"nullif({sql}, '')"
+            sql = f"({sql})::oracle.clob"
         if ty.family is Family.DATE:
             sql = f"oracle.date_of({sql})"
         return Ex(sql, ty)
 
-    def json_action(self, clause: n.OnClause | None, event: str, ty: Ty) -> str:
-        """DEFAULT .. ON EMPTY and the like, in PostgreSQL's words."""
+    def json_action(self, clause: n.OnClause | None, event: str, ty: Ty, quoted: bool = False) -> str:
+        """DEFAULT .. ON EMPTY and the like, in PostgreSQL's words; `quoted`: the default becomes JSON."""
         if clause is None:
             return ""
         if clause.action == "DEFAULT" and clause.default is not None:
             default = c.convert(self.value(clause.default), ty.family, clause.offset)
-            return f" DEFAULT {default.sql} ON {event}"
+            return f" DEFAULT {f'to_jsonb({default.sql}::text)' if quoted else default.sql} ON {event}"
         action = {"EMPTY": "EMPTY ARRAY"}.get(clause.action, clause.action)
         if action not in ("ERROR", "NULL", "EMPTY ARRAY", "EMPTY OBJECT"):
             raise refuse(907, clause.offset)

@@ -138,7 +138,8 @@ class Queries(Sources):
         for a, b in zip(left.columns, right.columns, strict=True):
             pair, ty = self._branch_types(a.ex, b.ex, body)
             converted.append((pair[0], pair[1]))
-            columns.append(Output(a.name, a.ident, Ex(quote(a.ident), ty, a.ex.nullable or b.ex.nullable)))
+            ex = Ex(quote(a.ident), ty, a.ex.nullable or b.ex.nullable)
+            columns.append(Output(a.name, a.ident, ex, a.named))
         if any(p[0].sql != a.ex.sql for p, a in zip(converted, left.columns, strict=True)):
             changed_left = self._reshaped(left, [column.ty.family for column in columns])
         if any(p[1].sql != b.ex.sql for p, b in zip(converted, right.columns, strict=True)):
@@ -400,16 +401,17 @@ class Queries(Sources):
             if isinstance(item.value, n.Star):
                 if len(select.items) > 1 and not item.value.qualifier:
                     raise refuse(923 if item is select.items[0] else 936, item.offset + 1)
-                found = self._star_columns(item.value)
+                found, named = self._star_columns(item.value), True
             else:
                 ex = self.value(item.value)
                 if ex.sql == "NULL":
                     ex = Ex("NULL::text", ex.ty)
                 found = [(_item_name(item), ex)]
+                named = item.alias is not None or isinstance(item.value, n.Name)
             for name, ex in found:
                 ident = name if name not in used and len(name.encode()) <= 63 else self.fresh("c")
                 used.add(ident)
-                columns.append(Output(name, ident, ex))
+                columns.append(Output(name, ident, ex, named))
         return columns
 
     def _star_columns(self, star: n.Star) -> list[tuple[str, Ex]]:

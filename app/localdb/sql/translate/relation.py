@@ -14,6 +14,7 @@ class Output:
     name: str
     ident: str
     ex: Ex
+    named: bool = True  # False: an expression without alias
 
     @property
     def ty(self) -> Ty:
