@@ -28,6 +28,7 @@ class Mark:
     transaction: int  # which transaction it was taken in
     savepoint: str | None  # None: at its very beginning
     dirty: bool
+    number: int  # order among marks and savepoints
 
 
 @dataclass(slots=True)
@@ -100,6 +101,9 @@ class Link:
         self._prepared: OrderedDict[tuple[str, tuple[int, ...]], Prepared] = OrderedDict()
         self._names = 0
         self._marks: list[Mark] = []
+        self._savepoints: dict[
+            str, int
+        ] = {}  # a user's savepoints: name -> number of PostgreSQL's, u<number>
         self._deferred: list[str] = []  # SAVEPOINTs of marks that no statement has needed yet
         self._wanted = dict(settings)
         self._applied: dict[str, str] = {}
@@ -279,8 +283,6 @@ class Link:
 
     def commit(self) -> None:
         """Make the changes stand. Raises PgError when a deferred constraint fails: all is rolled back then."""
-        self._deferred.clear()
-        self._marks.clear()
         if not (self.dirty or self._pinned):
             self._settle()
             return
@@ -288,8 +290,6 @@ class Link:
         self._leave("commit")
 
     def rollback(self) -> None:
-        self._deferred.clear()
-        self._marks.clear()
         if not (self.dirty or self._pinned):
             self._settle()
             return
@@ -309,35 +309,34 @@ class Link:
         self._pinned = True
 
     def savepoint(self, name: str) -> None:
+        """Set a user's savepoint; one of the same name moves here."""
         self._begin(explicit=True, guard=False)
-        self.connection.command(f"savepoint {_quoted('U:' + name)}")
+        self._names += 1
+        self.connection.command(f"savepoint u{self._names}")
         self._exchange()
+        self._savepoints[name] = self._names
         self._pinned = True
 
     def rollback_to(self, name: str) -> None:
-        """Raises ORA-01086 when there is no such savepoint."""
-        if not self._explicit:
+        """Back to a user's savepoint, which stays; later ones go. Raises ORA-01086 when there is none."""
+        number = self._savepoints.get(name)
+        if number is None:
             raise oracle_error(1086, name)
+        self._deferred.clear()
+        self._marks = [mark for mark in self._marks if mark.number < number]
         self._spool_portals()
-        protected = self._begin(explicit=True, guard=True)
-        self.connection.command(f"rollback to {_quoted('U:' + name)}")
-        try:
-            self._exchange()
-        except PgError as error:
-            self._undo(protected)
-            if error.sqlstate == "3B001":
-                raise oracle_error(1086, name) from error
-            raise from_postgres(error) from error
+        self.connection.command(f"rollback to u{number}")
+        self._exchange()
+        self._forget_savepoints(number + 1)
         self._applied = {}
 
     def mark(self) -> Mark:
         """The point a PL/SQL block starts at. Costs nothing until something has to be undone to it."""
+        self._names += 1
         if not (self.dirty or self._pinned or self._portals):
-            mark = Mark(self._transaction, None, False)
-        else:
-            self._names += 1
-            mark = Mark(self._transaction, f"m{self._names}", self.dirty)
-            self._deferred.append(f"savepoint {mark.savepoint}")
+            return Mark(self._transaction, None, False, self._names)
+        mark = Mark(self._transaction, f"m{self._names}", self.dirty, self._names)
+        self._deferred.append(f"savepoint {mark.savepoint}")
         self._marks.append(mark)
         return mark
 
@@ -345,22 +344,25 @@ class Link:
         """The block succeeded."""
         if mark in self._marks:
             self._marks.remove(mark)
-        if mark.savepoint is None or mark.transaction != self._transaction:
-            self._settle()
-            return
-        command = f"savepoint {mark.savepoint}"
-        if command in self._deferred:
-            self._deferred.remove(command)
-        else:
-            self._deferred.append(f"release {mark.savepoint}")
+            command = f"savepoint {mark.savepoint}"
+            if command in self._deferred:
+                self._deferred.remove(command)
+            elif all(number < mark.number for number in self._savepoints.values()):
+                # PostgreSQL would release the user's later savepoints with it; left alone it does no harm.
+                self._deferred.append(f"release {mark.savepoint}")
+        self._settle()
 
     def undo_to(self, mark: Mark) -> None:
-        """The block failed: undo what it did, back to its start or to its last commit."""
-        if mark in self._marks:
-            del self._marks[self._marks.index(mark) :]
+        """The block failed: undo what it did, back to its start or to its last commit.
+
+        A block that rolled back to a savepoint older than itself has lost its mark: what it did since stays.
+        """
         if mark.transaction != self._transaction or mark.savepoint is None:
             self.rollback()
             return
+        if mark not in self._marks:
+            return
+        del self._marks[self._marks.index(mark) :]
         command = f"savepoint {mark.savepoint}"
         if command in self._deferred:
             del self._deferred[self._deferred.index(command) :]
@@ -370,6 +372,7 @@ class Link:
         self.connection.command(f"rollback to {mark.savepoint}")
         self.connection.command(f"release {mark.savepoint}")
         self._exchange()
+        self._forget_savepoints(mark.number)
         self._applied = {}
         self.dirty = mark.dirty
 
@@ -487,6 +490,8 @@ class Link:
         self.dirty = self._pinned = False
         self._transaction += 1
         self._deferred.clear()
+        self._savepoints.clear()
+        self._marks.clear()
         explicit, self._explicit = self._explicit, False
         if not explicit:
             self.connection.sync_without_waiting()
@@ -511,6 +516,7 @@ class Link:
         if not (self._explicit or self.connection.unsynced):
             return
         self._transaction += 1
+        self._marks.clear()
         try:
             if self._explicit:
                 self._explicit = False
@@ -552,6 +558,9 @@ class Link:
             self._undo(protected)
             raise
 
+    def _forget_savepoints(self, first: int) -> None:
+        self._savepoints = {name: number for name, number in self._savepoints.items() if number < first}
+
     def _end(self, portal: Portal) -> None:
         portal.open = False
         if portal in self._portals:
@@ -561,10 +570,6 @@ class Link:
 def _changed(result: Result) -> bool:
     """A change that touched no row starts no transaction in Oracle."""
     return result.count > 0 or not result.tag.startswith((b"INSERT", b"UPDATE", b"DELETE", b"MERGE"))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _literal(value: str) -> str:

@@ -371,8 +371,12 @@ class Session:
         self, statement: Statement, binds: Sequence[Bind], rows: Sequence[Sequence[Any]]
     ) -> Outcome:
         outcome = Outcome(Kind.PLSQL)
-        for values in rows or ((),):
-            directions, results = plsql.run_block(self, statement.text, binds, values)
+        for done, values in enumerate(rows or ((),)):
+            try:
+                directions, results = plsql.run_block(self, statement.text, binds, values)
+            except OracleError as error:
+                error.row_count = done
+                raise
             outcome.directions = [Direction(direction) for direction in directions]
             outcome.out_values.append(list(results))
         return outcome
