@@ -68,7 +68,7 @@ def run(task: Task, report: Report) -> dict[str, Any]:
     """In the job's process: compare and return the result document. Raises JobFailed and oracledb.Error."""
     # Imported here: a worker that only supervises does not need the engines' libraries.
     from worker.engines.arrow_duckdb import MIN_MEMORY_MB, ArrowDuckDBComparison
-    from worker.engines.errors import EngineError
+    from worker.engines.errors import EngineError, MemoryLimitReached, SourceFailed, WorkFolderFull
     from worker.engines.plan import ColumnRule, ComparisonPlan
     from worker.engines.sources.oracle import OracleTableSource
 
@@ -89,8 +89,14 @@ def run(task: Task, report: Report) -> dict[str, Any]:
         memory_mb = max(MIN_MEMORY_MB, task.memory_limit_mb - _LIBRARIES_MB)
         engine = ArrowDuckDBComparison(source, target, plan, task.work_dir, memory_mb)
         document: dict[str, Any] = engine.run(report).to_document()
-    except EngineError as error:
+    except SourceFailed as error:
+        raise JobFailed(Failed("database", error.sentence, error.retryable)) from error
+    except MemoryLimitReached as error:
+        raise JobFailed(Failed("out_of_memory", error.sentence, error.retryable)) from error
+    except WorkFolderFull as error:
         raise JobFailed(Failed("engine", error.sentence, error.retryable)) from error
+    except EngineError as error:  # all others refuse what was asked for
+        raise JobFailed(Failed("bad_request", error.sentence, error.retryable)) from error
     return document
 
 

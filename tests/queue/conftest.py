@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
@@ -128,9 +128,16 @@ class Queue:
 
 
 class WorkerProcess:
-    """A worker as its operator starts it, with the runners of the tests; its log goes to a file."""
+    """A worker as its operator starts it, by default with the runners of the tests; its log goes to a file."""
 
-    def __init__(self, settings: Settings, folder: Path, name: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        name: str,
+        module: str = "tests.queue.worker_process",
+        arguments: Sequence[str] = (),
+    ) -> None:
         self.log = folder / f"{name}.log"
         environment = {
             variable(item.name): str(getattr(settings, item.name))
@@ -140,7 +147,7 @@ class WorkerProcess:
         outer = {name: value for name, value in os.environ.items() if not name.startswith("CONCORD_")}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.queue.worker_process"],
+                [sys.executable, "-m", module, *arguments],
                 env={**outer, **environment},
                 stdout=log,
                 stderr=log,
