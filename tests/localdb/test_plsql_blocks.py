@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -311,3 +312,45 @@ def test_temporary_clob_grows(connection: oracledb.Connection) -> None:
         "dbms_lob.append(l, 'abc'); dbms_lob.writeappend(l, 2, 'defg'); return dbms_lob.getlength(l); end;"
     )
     assert value(connection, "f", int, declare) == 5
+
+
+def test_local_procedure_changes_the_enclosing_blocks_variable(connection: oracledb.Connection) -> None:
+    declare = (
+        "declare n number := 1; procedure p is procedure q is begin n := n + 5; end q; begin q; end p; "
+        "function f return number is begin p; return n; end;"
+    )
+    assert value(connection, "f", int, declare) == 6
+
+
+def test_cancel_ends_a_loop_that_does_nothing(connection: oracledb.Connection) -> None:
+    connection.call_timeout = 300  # milliseconds
+    with pytest.raises(oracledb.DatabaseError, match="DPY-4024"):
+        connection.cursor().execute(
+            "begin loop begin null; exception when others then null; end; end loop; end;"
+        )
+    connection.call_timeout = 0
+    assert value(connection, "1", int) == 1
+
+
+def test_output_beyond_the_buffer_is_ora_20000(connection: oracledb.Connection) -> None:
+    cursor = connection.cursor()
+    cursor.callproc("dbms_output.enable", [2000])
+    with pytest.raises(oracledb.DatabaseError, match="ORU-10027: buffer overflow, limit of 2000 bytes"):
+        cursor.execute("begin for i in 1 .. 30 loop dbms_output.put_line(rpad('x', 100)); end loop; end;")
+
+
+def test_pls_integer_arithmetic_overflows(connection: oracledb.Connection) -> None:
+    with pytest.raises(oracledb.DatabaseError) as caught:
+        connection.cursor().execute("declare a pls_integer := 2147483647; n number; begin n := a + 1; end;")
+    assert code(caught) == 1426
+
+
+def test_text_variable_needs_a_length(connection: oracledb.Connection) -> None:
+    with pytest.raises(oracledb.DatabaseError, match="PLS-00215"):
+        connection.cursor().execute("declare s varchar2; begin null; end;")
+
+
+def test_sleep_takes_its_time(connection: oracledb.Connection) -> None:
+    started = time.monotonic()
+    connection.cursor().callproc("dbms_session.sleep", [0.2])
+    assert time.monotonic() - started >= 0.2

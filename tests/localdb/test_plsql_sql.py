@@ -409,3 +409,22 @@ def test_dropped_trigger_no_longer_fires(cursor: oracledb.Cursor) -> None:
     cursor.execute("insert into t (id, name) values (7, 'own')")
     cursor.execute("select name from t where id = 7")
     assert cursor.fetchone() == ("own",)
+
+
+def test_sqlerrm_in_sql_is_pls_00231(cursor: oracledb.Cursor) -> None:
+    with pytest.raises(oracledb.DatabaseError, match="PLS-00231: function 'SQLERRM' may not be used in SQL"):
+        cursor.execute("begin insert into t (id, name) values (9, sqlerrm); end;")
+
+
+def test_cursor_variable_that_goes_out_of_scope_leaves_no_open_result(cursor: oracledb.Cursor) -> None:
+    for _ in range(50):
+        cursor.execute("declare c sys_refcursor; begin open c for select id from t; end;")
+    cursor.execute("select count(*) from t")
+    assert cursor.fetchone() == (5,)
+
+
+def test_boolean_variable_in_sql_is_pls_00382(cursor: oracledb.Cursor) -> None:
+    with pytest.raises(oracledb.DatabaseError, match="PLS-00382"):
+        cursor.execute(
+            "declare b boolean := true; n number; begin select count(*) into n from t where b = b; end;"
+        )

@@ -39,6 +39,10 @@ from app.localdb.sql import nodes as x
 Handlers = list[tuple[Callable[[Raised], bool], Run]]
 
 
+_UNCATCHABLE = frozenset((28, 1012, 1013, 3113))
+"""The call is cancelled, or the session is over: no handler may hide that."""
+
+
 class BlockCompiler(DmlCompiler, TypeResolver):
     """Compiles blocks and what they declare."""
 
@@ -114,6 +118,8 @@ class BlockCompiler(DmlCompiler, TypeResolver):
             except OracleError as error:
                 found = raised(error)
                 found.note(frame)
+                if found.code in _UNCATCHABLE:
+                    raise
                 handler = next((h for matches, h in handlers if matches(found)), None)
                 if handler is None:
                     if found is error:

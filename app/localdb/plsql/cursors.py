@@ -12,7 +12,7 @@ from app.localdb.plsql.code import Place, family, outer
 from app.localdb.plsql.embedded import SqlCompiler, Statement
 from app.localdb.plsql.failures import CompileError, failure, unsupported
 from app.localdb.plsql.host import Host
-from app.localdb.plsql.runtime import Frame, Run
+from app.localdb.plsql.runtime import Context, Frame, Run
 from app.localdb.plsql.scope import CursorSymbol, LoopSymbol, Scope
 from app.localdb.plsql.types import INTEGER, CollectionType, RecordType, Type
 from app.localdb.plsql.values import Collection, CursorHandle
@@ -23,8 +23,9 @@ Store = Callable[[Frame, tuple[Any, ...]], None]
 _BATCH = 100  # rows that a cursor FOR loop fetches at once, as Oracle does
 
 
-def attach(handle: CursorHandle, result: Any, compiled: Compiled) -> None:
+def attach(ctx: Context, handle: CursorHandle, result: Any, compiled: Compiled) -> None:
     """`handle` points to a newly opened result."""
+    handle.abandoned = ctx.abandoned
     handle.result = result
     handle.compiled = compiled
     handle.is_open = True
@@ -219,7 +220,7 @@ class CursorCompiler(SqlCompiler):
                 raise failure(6508)
             host = frame.ctx.host
             here: Statement = symbol.query.now(host)
-            attach(handle, host.open_cursor(here.compiled, here.values(home)), here.compiled)
+            attach(frame.ctx, handle, host.open_cursor(here.compiled, here.values(home)), here.compiled)
             return handle
 
         return run
@@ -263,7 +264,7 @@ class CursorCompiler(SqlCompiler):
             elif handle.is_open:
                 # OPEN FOR of an open cursor variable closes what it pointed to
                 handle.result.close()
-            attach(handle, result, compiled)
+            attach(frame.ctx, handle, result, compiled)
 
         return run
 
@@ -342,7 +343,7 @@ class CursorCompiler(SqlCompiler):
                 host = frame.ctx.host
                 here = query.now(host)
                 handle = CursorHandle()
-                attach(handle, host.open_cursor(here.compiled, here.values(frame)), here.compiled)
+                attach(frame.ctx, handle, host.open_cursor(here.compiled, here.values(frame)), here.compiled)
                 return handle
         else:
             found = self.cursor_symbol(statement.source, s)

@@ -138,7 +138,6 @@ class SqlCompiler(ExpressionCompiler):
         run for each row: there they must be functions that SQL itself can call, unless `once` tells that the
         statement evaluates everything once.
         """
-        once = expression or once
 
         def build(host: Host) -> Statement:
             compiled = host.compile_sql(source, resolve, text=self.text, **flags)
@@ -146,7 +145,7 @@ class SqlCompiler(ExpressionCompiler):
             return Statement(compiled, runs, [type_of_column(c) for c in compiled.columns])
 
         def resolve(node: x.Expr) -> Variable | None:
-            if not once and self.is_function(node, s):
+            if not expression and self.is_function(node, s) and not once:
                 return None
             return self.variable(node, s)
 
@@ -163,6 +162,8 @@ class SqlCompiler(ExpressionCompiler):
         chain = flatten(node)
         if chain is None or not isinstance(chain[0], str):
             return False
+        if chain[0] in ("SQLCODE", "SQLERRM"):
+            raise CompileError(f"PLS-00231: function '{chain[0]}' may not be used in SQL", node.offset)
         found = self.first(chain, node.offset, s)
         if found is None:
             return False
@@ -194,6 +195,8 @@ class SqlCompiler(ExpressionCompiler):
             return Variable(OraType.VARCHAR2, Code(lambda f: load(f).elements(), code.type), element)
         if kind in "Rk":
             return None
+        if kind == "b" and self.host.play == "19c":
+            raise CompileError("PLS-00382: expression is of wrong type", node.offset)
         ora = code.type.ora or OraType.VARCHAR2
         if ora is OraType.BINARY_INTEGER:
             ora = OraType.NUMBER

@@ -7,12 +7,12 @@ with the variables as parameters, so that there is one truth.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from app.localdb.contract import IntervalYM, Lob
+from app.localdb.contract import IntervalYM, Lob, OraType
 from app.localdb.errors import OracleError
 from app.localdb.plsql import convert, operators
 from app.localdb.plsql.code import Code, Place, family
@@ -30,6 +30,7 @@ from app.localdb.plsql.types import (
     NULL,
     NUMBER,
     TIMESTAMP,
+    TIMESTAMP_TZ,
     VARCHAR2,
     CollectionType,
     CursorType,
@@ -122,13 +123,18 @@ class ExpressionCompiler(NameCompiler):
         return lambda f: fit(run(f))
 
     def conversion(self, source: Type, target: Type) -> Callable[[Frame, Any], Any] | None:
-        """What must be done to a value beyond `target.fit`: only text to times and back, by SQL."""
+        """What must be done to a value beyond `target.fit`: text to times and back by SQL, and what depends on
+        the session's time zone."""
         a, b = family(source), family(target)
         if (a in "DTZIY" and b in "sc") or (a in "sc" and b in "DTZIY"):
             fit = target.fit
             return lambda f, value: (
                 fit(None) if value is None else fit(self.convert_by_sql(f, value, source, target))
             )
+        if a in "DT" and b == "Z":
+            return lambda f, value: target.fit(None if value is None else value.replace(tzinfo=_zone(f)))
+        if a == "Z" and b in "DT" and source.ora is OraType.TIMESTAMP_LTZ:
+            return lambda f, value: target.fit(None if value is None else value.astimezone(_zone(f)))
         return None
 
     def steps(self, source: Type, target: Type) -> int | None:
@@ -338,6 +344,8 @@ class ExpressionCompiler(NameCompiler):
         if node.op == "||":
             left, right = (self.as_text(side, node.offset) for side in (left, right))
             return operators.concatenation(left, right)
+        if node.op == "-" and {family(left.type), family(right.type)} in ({"D", "Z"}, {"T", "Z"}):
+            left, right = self.alike(left, right, node.offset)
         return operators.arithmetic(node.op, left, right)
 
     def as_text(self, code: Code, offset: int) -> Code:
@@ -378,12 +386,16 @@ class ExpressionCompiler(NameCompiler):
         return operators.comparison(node.op, left, right)
 
     def alike(self, left: Code, right: Code, offset: int) -> tuple[Code, Code]:
-        """Text compared with a time becomes that time."""
+        """Text compared with a time becomes that time, a time without a zone gets the session's."""
         a, b = family(left.type), family(right.type)
         if a == "s" and b in "DTZ":
             return Code(self.converted(left, right.type, offset), right.type), right
         if b == "s" and a in "DTZ":
             return left, Code(self.converted(right, left.type, offset), left.type)
+        if a == "Z" and b in "DT":
+            return left, Code(self.converted(right, TIMESTAMP_TZ, offset), TIMESTAMP_TZ)
+        if b == "Z" and a in "DT":
+            return Code(self.converted(left, TIMESTAMP_TZ, offset), TIMESTAMP_TZ), right
         return left, right
 
     def is_null(self, node: x.IsNull, s: Scope) -> Code | None:
@@ -556,6 +568,10 @@ class ExpressionCompiler(NameCompiler):
         if operand is not None and family(operand.type) == "I" and node.leading == "DAY":
             return operand
         return None
+
+
+def _zone(frame: Frame) -> timezone:
+    return timezone(timedelta(minutes=frame.ctx.host.time_zone_minutes))
 
 
 def _empty(lob: Lob | None) -> bool:

@@ -15,6 +15,8 @@ from app.localdb.plsql.scope import ExceptionSymbol, LoopSymbol, Scope
 from app.localdb.plsql.types import INTEGER, Type
 from app.localdb.plsql.values import copied
 
+_TURNS = 1023  # a loop looks for a cancel of the call once in so many turns
+
 
 class FlowCompiler(CursorCompiler):
     """Compiles statements other than SQL."""
@@ -165,9 +167,13 @@ class FlowCompiler(CursorCompiler):
         leave, proceed = symbol.exit, symbol.proceed
 
         def run(frame: Frame) -> Any:
+            turns = 0
             while True:
                 signal = body(frame)
                 if signal is None or signal is proceed:
+                    turns += 1
+                    if not turns & _TURNS:
+                        frame.ctx.host.check_cancelled()
                     continue
                 return None if signal is leave else signal
 
@@ -180,7 +186,11 @@ class FlowCompiler(CursorCompiler):
         line = self.line_of(statement.start)
 
         def run(frame: Frame) -> Any:
+            turns = 0
             while condition(frame):
+                turns += 1
+                if not turns & _TURNS:
+                    frame.ctx.host.check_cancelled()
                 signal = body(frame)
                 if signal is not None and signal is not proceed:
                     return None if signal is leave else signal
@@ -205,6 +215,8 @@ class FlowCompiler(CursorCompiler):
             values = frame.v
             steps = range(last, first - 1, -1) if reverse else range(first, last + 1)
             for step in steps:
+                if not step & _TURNS:
+                    frame.ctx.host.check_cancelled()
                 values[slot] = step
                 signal = body(frame)
                 if signal is not None and signal is not proceed:

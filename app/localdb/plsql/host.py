@@ -51,6 +51,7 @@ class Host(Protocol):
     tags: dict[str, str]
     plsql: Any
     in_transaction: bool
+    time_zone_minutes: int  # of the session, east of UTC
 
     @property
     def database(self) -> HostDatabase: ...

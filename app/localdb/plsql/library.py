@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from typing import Any
 
 from app.localdb.errors import OracleError
@@ -34,7 +33,7 @@ class Library:
 
     def __init__(self) -> None:
         self.units: dict[tuple[str, str], Unit] = {}
-        self.blocks: OrderedDict[Any, BlockUnit] = OrderedDict()
+        self.blocks: dict[Any, BlockUnit] = {}
         self.dynamic: dict[Any, Any] = {}
         self.conversions: dict[Any, Any] = {}
         self.lock = threading.RLock()  # loading a package body changes its unit
@@ -42,7 +41,7 @@ class Library:
     def invalidate(self) -> None:
         """Something in the catalogue changed: compile everything anew when it is used next."""
         self.units = {}
-        self.blocks = OrderedDict()
+        self.blocks = {}
         self.dynamic = {}
 
     # Names
@@ -142,9 +141,9 @@ class Library:
         found = blocks.get(key)
         if found is None:
             found = self.new_block(host, text, binds)
+            if len(blocks) >= _BLOCKS:
+                blocks.clear()
             blocks[key] = found
-            while len(blocks) > _BLOCKS:
-                blocks.popitem(last=False)
         return found
 
     def dynamic_block(self, host: Host, text: str, types: list[Type]) -> BlockUnit:

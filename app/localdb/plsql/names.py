@@ -151,6 +151,8 @@ class NameCompiler:
         assert isinstance(name, str)
         symbol = s.find(name)
         rest = chain[1:]
+        if symbol is None and self.unit is not None and chain[:2] == [self.unit.owner, self.unit.name]:
+            symbol, rest = s.find(self.unit.name), chain[2:]
         if symbol is None:
             outside = self.library.find(chain, self.owner, self.host, offset)
             if outside is None:

@@ -90,7 +90,13 @@ def _standard() -> Scope:
 
 def _put_line(ctx: Context, text: str | None) -> None:
     if ctx.output_enabled:
-        ctx.output.append((ctx.output_line or "") + (text or ""))
+        line = (ctx.output_line or "") + (text or "")
+        if len(line.encode()) > 32767:
+            raise OracleError(20000, "ORU-10028: line length overflow, limit of 32767 bytes per line")
+        ctx.output_size += len(line.encode())
+        if ctx.output_limit is not None and ctx.output_size > ctx.output_limit:
+            raise OracleError(20000, f"ORU-10027: buffer overflow, limit of {ctx.output_limit} bytes")
+        ctx.output.append(line)
         ctx.output_line = None
 
 
@@ -105,23 +111,28 @@ def _new_line(ctx: Context) -> None:
 
 def _enable(ctx: Context, size: Any) -> None:
     ctx.output_enabled = True
+    ctx.output_limit = None if size is None else min(max(int(size), 2000), 1_000_000)
 
 
 def _disable(ctx: Context) -> None:
     ctx.output_enabled = False
     ctx.output.clear()
+    ctx.output_size = 0
     ctx.output_line = None
 
 
 def _get_line(ctx: Context) -> tuple[str | None, int]:
     if not ctx.output:
         return None, 1
-    return ctx.output.pop(0) or None, 0
+    line = ctx.output.pop(0)
+    ctx.output_size -= len(line.encode())
+    return line or None, 0
 
 
 def _get_lines(ctx: Context, count: Any) -> tuple[Collection, int]:
     wanted = int(count or 0)
     found, ctx.output = ctx.output[:wanted], ctx.output[wanted:]
+    ctx.output_size -= sum(len(line.encode()) for line in found)
     return Collection(_LINES, True, [line or None for line in found]), len(found)
 
 

@@ -156,6 +156,8 @@ class Translator:
 
     def block(self, block: n.Block) -> str:
         """DECLARE .. BEGIN .. EXCEPTION .. END of a nested or outer block, without what stands around it."""
+        if block.autonomous:
+            raise unsupported("an autonomous transaction in a trigger", block.start)
         before = dict(self.names)
         declared = [self.declaration(d) for d in block.declarations]
         parts = ["declare", *declared] if declared else []

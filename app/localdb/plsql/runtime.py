@@ -105,6 +105,9 @@ class Context:
         self.output: list[str] = []  # complete lines of DBMS_OUTPUT
         self.output_line: str | None = None  # the line PUT has begun
         self.output_enabled = False
+        self.output_limit: int | None = 20_000  # bytes; None: none
+        self.output_size = 0
+        self.abandoned: list[Any] = []  # open results that no variable holds any more
 
     def state(self, unit: PackageUnit) -> Frame:
         """The package's variables in this session; initialises it at its first use.
@@ -142,6 +145,11 @@ class Context:
             del self.packages[key], self.states[unit]
             raise
         return frame
+
+    def close_abandoned(self) -> None:
+        """Close what cursor variables left open when they went out of scope."""
+        while self.abandoned:
+            self.abandoned.pop().close()
 
     def forget_packages(self) -> None:
         """DBMS_SESSION.RESET_PACKAGE."""

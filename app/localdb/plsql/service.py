@@ -48,6 +48,7 @@ def run_block(
         raise
     finally:
         ctx.host = before
+        ctx.close_abandoned()
     host.release(mark)
     out = [
         None if direction is Direction.IN else _outgoing(value)
@@ -97,6 +98,8 @@ def _outgoing(value: Any) -> Any:
     if isinstance(value, Collection):
         return value.elements()
     if isinstance(value, CursorHandle):
+        # from here on the client closes it
+        value.abandoned = None
         return value.result if value.is_open else None
     return value
 

@@ -194,9 +194,12 @@ class Collection:
 class CursorHandle:
     """What a cursor variable points to: an open result with its attributes. Shared when assigned."""
 
-    __slots__ = ("compiled", "found", "is_open", "result", "row_count", "row_type", "rowid", "with_rowid")
+    __slots__ = (
+        "abandoned", "compiled", "found", "is_open", "result", "row_count", "row_type", "rowid", "with_rowid",
+    )  # fmt: skip
 
     def __init__(self) -> None:
+        self.abandoned: list[Any] | None = None
         self.result: Any = None  # the session's cursor
         self.compiled: Any = None
         self.is_open = False
@@ -205,6 +208,12 @@ class CursorHandle:
         self.row_type: RecordType | None = None
         self.with_rowid = False  # the last column is the row's rowid, for WHERE CURRENT OF
         self.rowid: Any = None
+
+    def __del__(self) -> None:
+        """An open result that nobody can name any more is closed by its session at the end of the call: this
+        may run in any thread."""
+        if self.is_open and self.abandoned is not None:
+            self.abandoned.append(self.result)
 
 
 def copied(value: Any) -> Any:
