@@ -89,7 +89,7 @@ class Calls(Json):
         found = self.catalog.resolve(
             schema, parts[-2] if len(parts) > 1 else parts[0], self.asked.current_schema
         )
-        if found is not None:
+        if found is not None and found.kind in (ObjectKind.FUNCTION, ObjectKind.PACKAGE):
             member = parts[-1] if found.kind is ObjectKind.PACKAGE else None
             for function in self.catalog.functions(found, member):
                 matched = self._matched(function, node.args)
