@@ -161,14 +161,15 @@ def _compare(console: Console, client: Client, tolerance: str | None) -> tuple[d
 
 def _say_where(console: Console, home: Path, dsn: str, port: int) -> None:
     api = f"http://127.0.0.1:{port}"
-    console.print("[bold]It stays up. Where things are:[/]")
-    console.print(
-        f"  API            {api}/api/v1   user [bold]{_ADMIN}[/], password in {home / 'admin-password'}"
-    )
-    console.print(f"  documentation  {api}/docs")
-    console.print(f"  database       {dsn}   user [bold]SYSTEM[/], password in {home / 'system-password'}")
-    console.print(f"  log files      {home / 'logs'}")
-    console.print("[dim]Ctrl-C stops everything; the data stay in the folder.[/]")
+    for line in (
+        "[bold]It stays up. Where things are:[/]",
+        f"  API            {api}/api/v1   user [bold]{_ADMIN}[/], password in {home / 'admin-password'}",
+        f"  documentation  {api}/docs",
+        f"  database       {dsn}   user [bold]SYSTEM[/], password in {home / 'system-password'}",
+        f"  log files      {home / 'logs'}",
+        "[dim]Ctrl-C stops everything; the data stay in the folder.[/]",
+    ):
+        console.print(line, soft_wrap=True)
 
 
 def _stay(processes: Processes) -> None:
