@@ -14,8 +14,8 @@ from app.localdb.plsql.failures import CompileError, failure, unsupported
 from app.localdb.plsql.host import Host
 from app.localdb.plsql.runtime import Context, Frame, Run
 from app.localdb.plsql.scope import CursorSymbol, LoopSymbol, Scope
-from app.localdb.plsql.types import INTEGER, CollectionType, RecordType, Type
-from app.localdb.plsql.values import Collection, CursorHandle
+from app.localdb.plsql.types import INTEGER, VARCHAR2, CollectionType, RecordType, Type
+from app.localdb.plsql.values import Collection, CursorHandle, Record
 from app.localdb.sql import nodes as x
 from app.localdb.sql.compiled import Compiled, Variable
 
@@ -84,8 +84,6 @@ class CursorCompiler(SqlCompiler):
             def into_record(frame: Frame, row: tuple[Any, ...]) -> None:
                 if len(row) != len(fits):
                     raise failure(6504)
-                from app.localdb.plsql.values import Record
-
                 store_record(frame, Record(type_, [fit(frame, v) for fit, v in zip(fits, row, strict=True)]))
 
             return into_record
@@ -270,7 +268,7 @@ class CursorCompiler(SqlCompiler):
 
     def dynamic_opener(self, statement: n.OpenFor, s: Scope) -> Callable[[Frame], tuple[Any, Compiled]]:
         assert not isinstance(statement.source, n.Query)
-        text = self.coerced(statement.source, _text_type(), s)
+        text = self.coerced(statement.source, VARCHAR2, s)
         binds = [self.expression(u.value, s) for u in statement.using]
         if any(u.mode != "IN" for u in statement.using):
             raise unsupported("OUT in OPEN FOR ... USING", statement.start)
@@ -410,13 +408,6 @@ def _fill(place: Place, load: Run, frame: Frame, values: list[Any]) -> None:
         collection = load(frame)
     assert collection is not None
     collection.load(values)
-
-
-def _text_type() -> Type:
-    from app.localdb.plsql.types import CLOB, VARCHAR2
-
-    assert CLOB is not None
-    return VARCHAR2
 
 
 def dynamic_text(text: str | None) -> str:

@@ -11,8 +11,8 @@ from app.localdb.plsql.dynamic import DynamicCompiler
 from app.localdb.plsql.embedded import Statement
 from app.localdb.plsql.failures import CompileError, failure, value_error
 from app.localdb.plsql.runtime import Frame, ImplicitCursor, Run
-from app.localdb.plsql.scope import Scope
-from app.localdb.plsql.types import INTEGER, CollectionType, RecordType
+from app.localdb.plsql.scope import Computed, Scope
+from app.localdb.plsql.types import INTEGER, ROWID, CollectionType, RecordType
 from app.localdb.plsql.values import Collection
 from app.localdb.sql import nodes as x
 from app.localdb.sql.lexer import T, Token
@@ -191,9 +191,6 @@ class DmlCompiler(DynamicCompiler):
             if handle is None or not handle.is_open or not handle.found or handle.rowid is None:
                 raise OracleError(1410, "invalid ROWID")
             return handle.rowid
-
-        from app.localdb.plsql.scope import Computed
-        from app.localdb.plsql.types import ROWID
 
         replaced = [
             Token(T.IDENT, "ROWID", "ROWID", name.offset, name.end),

@@ -7,20 +7,20 @@ with the variables as parameters, so that there is one truth.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from decimal import Decimal
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from app.localdb.contract import IntervalYM, Lob, OraType
-from app.localdb.errors import OracleError
+from app.localdb.contract import Lob
 from app.localdb.plsql import convert, operators
+from app.localdb.plsql.attributes import AttributeCompiler
 from app.localdb.plsql.code import Code, Place, family
 from app.localdb.plsql.failures import CompileError, undeclared, unsupported
 from app.localdb.plsql.functions import native_function
-from app.localdb.plsql.names import NameCompiler, flatten, shown
+from app.localdb.plsql.names import flatten, shown
 from app.localdb.plsql.runtime import Frame, Run
-from app.localdb.plsql.scope import CursorSymbol, Scope
+from app.localdb.plsql.scope import Scope
+from app.localdb.plsql.times import PARTS
 from app.localdb.plsql.types import (
     BOOLEAN,
     DATE,
@@ -30,33 +30,20 @@ from app.localdb.plsql.types import (
     NULL,
     NUMBER,
     TIMESTAMP,
-    TIMESTAMP_TZ,
     VARCHAR2,
     CollectionType,
-    CursorType,
     RecordType,
-    Scalar,
-    Type,
 )
 from app.localdb.plsql.values import Collection
 from app.localdb.sql import nodes as x
 
-_WEIGHTS = {
-    ("n", "d"): 2, ("d", "n"): 2, ("n", "s"): 4, ("s", "n"): 4, ("d", "s"): 4, ("s", "d"): 4, ("s", "c"): 2,
-    ("c", "s"): 3, ("D", "T"): 2, ("T", "D"): 2, ("T", "Z"): 2, ("Z", "T"): 3, ("D", "Z"): 3, ("Z", "D"): 3,
-    ("s", "D"): 5, ("s", "T"): 5, ("s", "Z"): 5, ("D", "s"): 5, ("T", "s"): 5, ("Z", "s"): 5, ("r", "B"): 2,
-    ("B", "r"): 3, ("s", "r"): 5, ("r", "s"): 5, ("s", "I"): 5, ("I", "s"): 5, ("s", "B"): 6,
-}  # fmt: skip
-_CURSOR_ATTRIBUTES = {"FOUND": BOOLEAN, "NOTFOUND": BOOLEAN, "ISOPEN": BOOLEAN, "ROWCOUNT": NUMBER}
 
-
-class ExpressionCompiler(NameCompiler):
+class ExpressionCompiler(AttributeCompiler):
     """Compiles expressions in a scope."""
 
     if TYPE_CHECKING:
         sql_value: Callable[[x.Expr, Scope], Code]  # the expression as SQL evaluates it
         sql_condition: Callable[[x.Expr, Scope], Code]
-        convert_by_sql: Callable[[Frame, Any, Type, Type], Any]
         is_sql_name: Callable[[x.Expr], bool]
         directive: Callable[[str, int], Code]
 
@@ -90,73 +77,6 @@ class ExpressionCompiler(NameCompiler):
         """`node` without SQL; None when only SQL can tell, or when a name in it is unknown."""
         rule = _RULES.get(type(node))
         return rule(self, node, s) if rule is not None else None
-
-    # Conversion
-
-    def coerced(self, node: x.Expr, target: Type, s: Scope) -> Run:
-        """The value of `node` as a variable of type `target` would hold it (a composite is not copied)."""
-        if isinstance(node, x.Null):
-            fit = target.fit
-            return lambda f: fit(None)
-        return self.converted(self.expression(node, s), target, node.offset)
-
-    def assignable(self, node: x.Expr, target: Type, s: Scope) -> Run:
-        """The value of `node` in a form that a place of type `target` can store, which fits it."""
-        code = self.expression(node, s)
-        return self.convertible(code, target, node.offset)
-
-    def convertible(self, code: Code, target: Type, offset: int) -> Run:
-        run, source = code.run, code.type
-        if source is target:
-            return run
-        if self.steps(source, target) is None:
-            raise CompileError("PLS-00382: expression is of wrong type", offset)
-        convert_value = self.conversion(source, target)
-        return run if convert_value is None else lambda f: convert_value(f, run(f))
-
-    def converted(self, code: Code, target: Type, offset: int) -> Run:
-        """The value of `code` converted, if that must be done, to the kind of `target` and fitted to it."""
-        run = self.convertible(code, target, offset)
-        if code.type is target and not isinstance(target, Scalar):
-            return run
-        fit = target.fit
-        return lambda f: fit(run(f))
-
-    def conversion(self, source: Type, target: Type) -> Callable[[Frame, Any], Any] | None:
-        """What must be done to a value beyond `target.fit`: text to times and back by SQL, and what depends on
-        the session's time zone."""
-        a, b = family(source), family(target)
-        if (a in "DTZIY" and b in "sc") or (a in "sc" and b in "DTZIY"):
-            fit = target.fit
-            return lambda f, value: (
-                fit(None) if value is None else fit(self.convert_by_sql(f, value, source, target))
-            )
-        if a in "DT" and b == "Z":
-            return lambda f, value: target.fit(None if value is None else value.replace(tzinfo=_zone(f)))
-        if a == "Z" and b in "DT" and source.ora is OraType.TIMESTAMP_LTZ:
-            return lambda f, value: target.fit(None if value is None else value.astimezone(_zone(f)))
-        return None
-
-    def steps(self, source: Type, target: Type) -> int | None:
-        """How far `source` is from `target` for an implicit conversion; None when there is none."""
-        if source is target:
-            return 0
-        a, b = family(source), family(target)
-        if a == "0":
-            return 1
-        if a == b:
-            if isinstance(source, RecordType) and isinstance(target, RecordType):
-                if source.from_row or target.from_row:
-                    return 1 if len(source.fields) == len(target.fields) else None
-                return None
-            if isinstance(source, CollectionType) and isinstance(target, CollectionType):
-                if (source.from_client or target.from_client) and source.kind == target.kind == "INDEX BY":
-                    return self.steps(source.element, target.element)
-                return None
-            return 0 if source.ora is target.ora else 1
-        if isinstance(target, CursorType) or isinstance(source, CursorType):
-            return None
-        return _WEIGHTS.get((a, b))
 
     # Literals
 
@@ -215,92 +135,12 @@ class ExpressionCompiler(NameCompiler):
             return Code(found.load, found.type)
         return found
 
-    def attribute(self, node: x.Attribute, s: Scope) -> Code | None:
-        """SQL%ROWCOUNT, cursor%FOUND ..."""
-        if isinstance(node.target, x.Name) and node.target.parts == ("SQL",):
-            return self.sql_attribute(node)
-        if node.name not in _CURSOR_ATTRIBUTES:
-            raise CompileError(
-                f"PLS-00208: identifier '{node.name}' is not a legal cursor attribute", node.offset
-            )
-        handle = self.cursor_handle(node.target, s)
-        name = node.name
-        if name == "ISOPEN":
-            return Code(lambda f: (h := handle(f)) is not None and h.is_open, BOOLEAN)
-
-        def value(frame: Frame) -> Any:
-            found = handle(frame)
-            if found is None or not found.is_open:
-                raise OracleError(1001, "invalid cursor")
-            if name == "ROWCOUNT":
-                return found.row_count
-            if found.found is None:
-                return None
-            return found.found if name == "FOUND" else not found.found
-
-        return Code(value, _CURSOR_ATTRIBUTES[name])
-
-    def cursor_handle(self, node: x.Expr, s: Scope) -> Run:
-        """The handle of a cursor or cursor variable."""
-        if isinstance(node, x.Name):
-            first = self.first(list(node.parts), node.offset, s)
-            if first is not None and isinstance(first[0], CursorSymbol) and not first[1]:
-                symbol, _, package = first
-                assert isinstance(symbol, CursorSymbol)
-                if package is not None and package is not self.unit:
-                    return lambda f: f.ctx.state(package).v[symbol.slot]
-                from app.localdb.plsql.code import loader
-
-                return loader(s.layout.level - symbol.level, symbol.slot)
-        code = self.expression(node, s)
-        if family(code.type) != "k":
-            raise CompileError("PLS-00382: expression is of wrong type", node.offset)
-        return code.run
-
-    def sql_attribute(self, node: x.Attribute) -> Code:
-        name = node.name
-        if name == "ROWCOUNT":
-            return Code(lambda f: f.ctx.sql.row_count, INTEGER)
-        if name == "FOUND":
-            return Code(lambda f: None if f.ctx.sql.row_count is None else f.ctx.sql.row_count > 0, BOOLEAN)
-        if name == "NOTFOUND":
-            return Code(lambda f: None if f.ctx.sql.row_count is None else f.ctx.sql.row_count == 0, BOOLEAN)
-        if name == "ISOPEN":
-            return Code(lambda f: False, BOOLEAN)
-        raise CompileError(f"PLS-00208: identifier '{name}' is not a legal cursor attribute", node.offset)
-
     def call(self, node: x.Call | x.Field, s: Scope) -> Code | None:
         """A call, an element, or SQL%BULK_ROWCOUNT(i) and SQL%BULK_EXCEPTIONS."""
         bulk = self.bulk_attribute(node, s)
         if bulk is not None:
             return bulk
         return self.name(node, s)
-
-    def bulk_attribute(self, node: x.Expr, s: Scope) -> Code | None:
-        target: x.Expr
-        if (
-            isinstance(node, x.Call)
-            and isinstance(node.target, x.Attribute)
-            and node.target.name == "BULK_ROWCOUNT"
-            and len(node.args) == 1
-        ):
-            index = self.coerced(node.args[0].value, INTEGER, s)
-            return Code(lambda f: _bulk_count(f, index(f)), INTEGER)
-        if isinstance(node, x.Field):
-            target = node.target
-            if isinstance(target, x.Attribute) and target.name == "BULK_EXCEPTIONS" and node.name == "COUNT":
-                return Code(lambda f: len(f.ctx.sql.bulk_exceptions), INTEGER)
-            if (
-                isinstance(target, x.Call)
-                and isinstance(target.target, x.Attribute)
-                and target.target.name == "BULK_EXCEPTIONS"
-                and len(target.args) == 1
-                and node.name in ("ERROR_INDEX", "ERROR_CODE")
-            ):
-                which = self.coerced(target.args[0].value, INTEGER, s)
-                part = 0 if node.name == "ERROR_INDEX" else 1
-                return Code(lambda f: _bulk_exception(f, which(f), part), INTEGER)
-        return None
 
     # Operators
 
@@ -348,12 +188,6 @@ class ExpressionCompiler(NameCompiler):
             left, right = self.alike(left, right, node.offset)
         return operators.arithmetic(node.op, left, right)
 
-    def as_text(self, code: Code, offset: int) -> Code:
-        """Times become text by the session's NLS settings."""
-        if family(code.type) in "DTZ":
-            return Code(self.converted(code, VARCHAR2, offset), VARCHAR2)
-        return code
-
     def unary(self, node: x.Unary, s: Scope) -> Code | None:
         operand = self.native(node.operand, s)
         if operand is None:
@@ -384,19 +218,6 @@ class ExpressionCompiler(NameCompiler):
                     f"PLS-00306: wrong number or types of arguments in call to '{node.op}'", node.offset
                 )
         return operators.comparison(node.op, left, right)
-
-    def alike(self, left: Code, right: Code, offset: int) -> tuple[Code, Code]:
-        """Text compared with a time becomes that time, a time without a zone gets the session's."""
-        a, b = family(left.type), family(right.type)
-        if a == "s" and b in "DTZ":
-            return Code(self.converted(left, right.type, offset), right.type), right
-        if b == "s" and a in "DTZ":
-            return left, Code(self.converted(right, left.type, offset), left.type)
-        if a == "Z" and b in "DT":
-            return left, Code(self.converted(right, TIMESTAMP_TZ, offset), TIMESTAMP_TZ)
-        if b == "Z" and a in "DT":
-            return Code(self.converted(left, TIMESTAMP_TZ, offset), TIMESTAMP_TZ), right
-        return left, right
 
     def is_null(self, node: x.IsNull, s: Scope) -> Code | None:
         code = self.native(node.operand, s) or self.expression(node.operand, s)
@@ -536,21 +357,6 @@ class ExpressionCompiler(NameCompiler):
 
         return Code(select, common)
 
-    def common_type(self, codes: list[Code]) -> Type | None:
-        """The type of CASE, NVL, COALESCE ...: that of the first that is not NULL, without constraints."""
-        known = [c.type for c in codes if family(c.type) != "0"]
-        if not known:
-            return NULL
-        if any(family(t) == "d" for t in known) and all(family(t) in "nd" for t in known):
-            return DOUBLE
-        first = known[0]
-        if not isinstance(first, Scalar):
-            return first
-        return {
-            "n": INTEGER if all(t is INTEGER for t in known) else NUMBER,
-            "s": VARCHAR2,
-        }.get(family(first)) or _unconstrained(first)
-
     # Times
 
     def extract(self, node: x.Extract, s: Scope) -> Code | None:
@@ -558,7 +364,7 @@ class ExpressionCompiler(NameCompiler):
         if operand is None:
             return None
         kind, run = family(operand.type), operand.run
-        take = _PARTS.get((kind, node.field))
+        take = PARTS.get((kind, node.field))
         if take is None:
             return None
         return Code(lambda f: None if (v := run(f)) is None else take(v), NUMBER)
@@ -570,75 +376,9 @@ class ExpressionCompiler(NameCompiler):
         return None
 
 
-def _zone(frame: Frame) -> timezone:
-    return timezone(timedelta(minutes=frame.ctx.host.time_zone_minutes))
-
-
 def _empty(lob: Lob | None) -> bool:
     """An empty CLOB counts as NULL here, as in Oracle's PL/SQL."""
     return lob is None or not lob.data
-
-
-def _unconstrained(type_: Scalar) -> Type:
-    from app.localdb.plsql.types import BY_ORA
-
-    return BY_ORA[type_.ora]
-
-
-def _seconds(moment: datetime | timedelta) -> Any:
-    if isinstance(moment, datetime):
-        return convert.number(Decimal(moment.second) + Decimal(moment.microsecond).scaleb(-6))
-    sign, span = (-1, -moment) if moment < timedelta(0) else (1, moment)
-    return convert.number(sign * (Decimal(span.seconds % 60) + Decimal(span.microseconds).scaleb(-6)))
-
-
-def _interval_part(divisor: int, modulus: int) -> Callable[[timedelta], int]:
-    def take(value: timedelta) -> int:
-        sign, span = (-1, -value) if value < timedelta(0) else (1, value)
-        whole = span.days * 86400 + span.seconds
-        return sign * (whole // divisor % modulus if modulus else whole // divisor)
-
-    return take
-
-
-def _months_part(years: bool) -> Callable[[IntervalYM], int]:
-    def take(value: IntervalYM) -> int:
-        whole, rest = divmod(abs(value.months), 12)
-        found = whole if years else rest
-        return -found if value.months < 0 else found
-
-    return take
-
-
-_PARTS: dict[tuple[str, str], Callable[[Any], Any]] = {
-    ("I", "DAY"): _interval_part(86400, 0),
-    ("I", "HOUR"): _interval_part(3600, 24),
-    ("I", "MINUTE"): _interval_part(60, 60),
-    ("I", "SECOND"): _seconds,
-    ("Y", "YEAR"): _months_part(True),
-    ("Y", "MONTH"): _months_part(False),
-}
-_PARTS |= {
-    (kind, part): attrgetter(part.lower())
-    for kinds, parts in (("DT", ("YEAR", "MONTH", "DAY")), ("T", ("HOUR", "MINUTE")))
-    for kind in kinds
-    for part in parts
-}
-_PARTS["T", "SECOND"] = _seconds
-
-
-def _bulk_count(frame: Frame, index: Any) -> Any:
-    counts = frame.ctx.sql.bulk_row_counts
-    if index is None or not 1 <= index <= len(counts):
-        raise OracleError(22160, f"element at index [{index}] does not exist")
-    return counts[index - 1]
-
-
-def _bulk_exception(frame: Frame, index: Any, part: int) -> Any:
-    exceptions = frame.ctx.sql.bulk_exceptions
-    if index is None or not 1 <= index <= len(exceptions):
-        raise OracleError(22160, f"element at index [{index}] does not exist")
-    return exceptions[index - 1][part]
 
 
 _RULES: dict[type, Callable[[Any, Any, Scope], Code | None]] = {

@@ -9,9 +9,9 @@ from app.localdb.plsql import nodes as n
 from app.localdb.plsql import operators
 from app.localdb.plsql.code import Code
 from app.localdb.plsql.cursors import CursorCompiler
-from app.localdb.plsql.failures import CompileError, failure, value_error
+from app.localdb.plsql.failures import MESSAGES, CompileError, failure, value_error
 from app.localdb.plsql.runtime import RETURN, Frame, Raised, Run, Signal, here
-from app.localdb.plsql.scope import ExceptionSymbol, LoopSymbol, Scope
+from app.localdb.plsql.scope import ExceptionSymbol, LoopSymbol, Scope, ScopeSymbol
 from app.localdb.plsql.types import INTEGER, Type
 from app.localdb.plsql.values import copied
 
@@ -293,8 +293,6 @@ class FlowCompiler(CursorCompiler):
 
     def labelled(self, label: str | None, s: Scope) -> Scope:
         """A scope for a loop's variable; its label qualifies it."""
-        from app.localdb.plsql.scope import ScopeSymbol
-
         inner = Scope(s, s.layout)
         if label is not None:
             outside = Scope(s, s.layout)
@@ -305,8 +303,6 @@ class FlowCompiler(CursorCompiler):
 
 def new_exception(symbol: ExceptionSymbol) -> Raised:
     """What RAISE name raises."""
-    from app.localdb.plsql.failures import MESSAGES
-
     if symbol.code is None:
         return Raised(6510, MESSAGES[6510], symbol)
     code = 1403 if symbol.code == 100 else symbol.code

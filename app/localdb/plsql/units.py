@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.localdb.errors import OracleError
 from app.localdb.plsql import nodes as n
-from app.localdb.plsql.blocks import BlockCompiler, autonomous
+from app.localdb.plsql.blocks import BlockCompiler
 from app.localdb.plsql.code import Code
 from app.localdb.plsql.failures import CompileError, Lines, unsupported
 from app.localdb.plsql.host import Host
@@ -16,6 +16,7 @@ from app.localdb.plsql.parser import UnitParser
 from app.localdb.plsql.routines import Routine
 from app.localdb.plsql.runtime import Context, Frame, Run, raised
 from app.localdb.plsql.scope import (
+    CursorSymbol,
     Layout,
     LoopSymbol,
     PackageSymbol,
@@ -24,6 +25,7 @@ from app.localdb.plsql.scope import (
     ScopeSymbol,
     Variable,
 )
+from app.localdb.plsql.subprograms import autonomous
 from app.localdb.plsql.types import VARCHAR2, Type
 from app.localdb.sql.lexer import T, Token
 
@@ -327,8 +329,6 @@ def compile_standalone(host: Host, library: Library, owner: str, name: str, sour
 
 def _has_state(scope: Scope) -> bool:
     """Whether a package keeps anything in the session: variables other than constants, cursors."""
-    from app.localdb.plsql.scope import CursorSymbol
-
     return any(
         (isinstance(s, Variable) and not s.constant) or isinstance(s, CursorSymbol)
         for s in scope.names.values()
