@@ -46,11 +46,12 @@ class LinkMachine(RuleBasedStateMachine):
         self.link = Link(lambda: connect(self.postgres), {"oracle.test": "0"})
         self.rows: set[int] = set()
         self.committed: set[int] = set()
-        self.savepoints: list[tuple[str, set[int], int]] = []  # name, rows then, how many marks there were
-        self.marks: list[tuple[Mark, set[int] | None]] = []  # None: undone to the last commit
-        self.lost: list[Mark] = []
+        self.savepoints: list[tuple[str, set[int], int]] = []  # name, rows then, when
+        self.marks: list[tuple[Mark, set[int] | None, int]] = []  # rows then (None: as last committed), when
+        self.lost: list[Mark] = []  # of blocks that rolled back to before their own beginning
         self.results: list[OpenResult] = []
         self.settings = itertools.count(1)
+        self.clock = itertools.count()
         self.setting = "0"
 
     def teardown(self) -> None:
@@ -60,7 +61,7 @@ class LinkMachine(RuleBasedStateMachine):
     def _after_end(self) -> None:
         """A commit or rollback: marks taken before it now lead back to it."""
         self.savepoints.clear()
-        self.marks = [(mark, None) for mark, _ in self.marks]
+        self.marks = [(mark, None, when) for mark, _, when in self.marks]
 
     @rule(keys=st.lists(KEYS, min_size=1, max_size=3))
     def insert(self, keys: list[int]) -> None:
@@ -99,7 +100,7 @@ class LinkMachine(RuleBasedStateMachine):
     def savepoint(self, name: str) -> None:
         self.link.savepoint(name)
         self.savepoints = [each for each in self.savepoints if each[0] != name]
-        self.savepoints.append((name, set(self.rows), len(self.marks)))
+        self.savepoints.append((name, set(self.rows), next(self.clock)))
 
     @rule(name=st.sampled_from("AB"))
     def rollback_to(self, name: str) -> None:
@@ -109,37 +110,34 @@ class LinkMachine(RuleBasedStateMachine):
                 self.link.rollback_to(name)
             return
         self.link.rollback_to(name)
-        _, rows, marks = self.savepoints[known[0]]
+        _, rows, when = self.savepoints[known[0]]
         self.rows = set(rows)
         del self.savepoints[known[0] + 1 :]
-        for mark, _ in self.marks[marks:]:  # the blocks begun since have lost their marks
-            self.lost.append(mark)
+        self.lost += [mark for mark, _, began in self.marks if began > when]
 
     @precondition(lambda self: len(self.marks) < 3)
     @rule()
     def block_begins(self) -> None:
-        self.marks.append((self.link.mark(), set(self.rows)))
+        self.marks.append((self.link.mark(), set(self.rows), next(self.clock)))
 
     @precondition(lambda self: self.marks)
     @rule()
     def block_ends(self) -> None:
-        mark, _ = self.marks.pop()
-        self.savepoints = [(name, rows, min(marks, len(self.marks))) for name, rows, marks in self.savepoints]
-        self.link.release(mark)
+        self.link.release(self.marks.pop()[0])
 
     @precondition(lambda self: self.marks)
     @rule(which=st.integers(min_value=0, max_value=2))
     def block_fails(self, which: int) -> None:
         which = min(which, len(self.marks) - 1)
-        mark, before = self.marks[which]
+        mark, before, began = self.marks[which]
         del self.marks[which:]
-        self.savepoints = [each for each in self.savepoints if each[2] <= which]
         self.link.undo_to(mark)
         if before is None:
             self.rows = set(self.committed)
             self.savepoints.clear()
         elif mark not in self.lost:
             self.rows = before
+            self.savepoints = [each for each in self.savepoints if each[2] < began]
 
     @precondition(lambda self: len(self.results) < 4)
     @rule(limit=st.sampled_from([0, 1, 3]))

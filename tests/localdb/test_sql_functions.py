@@ -1,4 +1,5 @@
 """SQL functions and expressions: Oracle's results, through the driver."""
+# ruff: noqa: DTZ001 - DATE and TIMESTAMP of Oracle have no zone
 
 from __future__ import annotations
 

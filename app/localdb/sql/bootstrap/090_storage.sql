@@ -35,3 +35,9 @@ begin
    end if;
    return null;
 end $$;
+
+create or replace function oracle.connect_by_loop(rank bigint) returns boolean
+language plpgsql immutable parallel safe as $$
+begin
+   raise exception using errcode = 'ORA00', message = 'ORA-01436: CONNECT BY loop in user data';
+end $$;

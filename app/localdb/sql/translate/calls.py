@@ -11,7 +11,7 @@ from app.localdb.sql.catalog import FunctionInfo, ObjectKind
 from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.translate import conversions as c
 from app.localdb.sql.translate.aggregates import AGGREGATES, ANALYTIC
-from app.localdb.sql.translate.functions import PLAIN, Plain
+from app.localdb.sql.translate.functions import NOT_KNOWN, PLAIN, Plain
 from app.localdb.sql.translate.json import Json
 from app.localdb.sql.translate.names import FUNCTIONS, RESERVED_FUNCTIONS
 from app.localdb.sql.types import (
@@ -62,6 +62,13 @@ class Calls(Json):
             return self.unknown(node)
         if name in AGGREGATES or name in ANALYTIC:
             return self.aggregate(name, node)
+        if name == "SYS_CONNECT_BY_PATH":
+            path = self.block.paths.get(id(node))
+            if path is None:
+                raise refuse(30003, node.offset)
+            return Ex(path, VARCHAR2)
+        if name in NOT_KNOWN:
+            raise unsupported(f"the function {name}", node.offset)
         plain = PLAIN.get(name)
         special = _SPECIAL.get(name)
         if plain is None and special is None:

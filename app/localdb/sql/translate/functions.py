@@ -140,3 +140,12 @@ PLAIN: dict[str, Plain] = {
     "DBMS_LOB.INSTR": Plain("ttnn", 2, "oracle.instr({})", NUMBER),
     "DBMS_UTILITY.GET_TIME": Plain("", 0, "oracle.get_time()", NUMBER),
 }
+
+# Functions of Oracle that the local database does not have: they are refused by name, not as unknown.
+NOT_KNOWN = frozenset(
+    ["XMLTYPE", "XMLELEMENT", "XMLAGG", "XMLFOREST", "XMLSERIALIZE", "XMLPARSE", "XMLQUERY", "EXTRACTVALUE",
+     "DUMP", "SCN_TO_TIMESTAMP", "TIMESTAMP_TO_SCN", "NLSSORT", "NLS_INITCAP", "CONVERT", "JSON_TRANSFORM",
+     "JSON_SCALAR", "JSON_DATAGUIDE", "COLLECT", "BIN_TO_NUM", "TO_MULTI_BYTE", "TO_SINGLE_BYTE", "NEW_TIME",
+     "SYS_XMLGEN", "ORA_INVOKING_USER", "CORR_S", "CORR_K", "BFILENAME", "VALIDATE_CONVERSION",
+     "COMPOSE", "DECOMPOSE", "NLS_CHARSET_ID", "NLS_CHARSET_NAME", "POWERMULTISET", "CARDINALITY"]
+)  # fmt: skip

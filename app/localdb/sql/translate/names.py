@@ -53,6 +53,8 @@ class Names(Base):
         found = self.column(node)
         if found is not None:
             return found
+        if parts == ("CONNECT_BY_ISLEAF",) and self.block.leaf is not None:
+            return self.block.leaf
         if len(parts) == 1:
             simple = FUNCTIONS.get(parts[0])
             if simple is not None:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+
 from app.localdb.errors import OracleError
 from app.localdb.sql import nodes as n
 from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.translate import conversions as c
 from app.localdb.sql.translate.aggregates import AGGREGATES
 from app.localdb.sql.translate.base import Cte
+from app.localdb.sql.translate.hierarchy import Hierarchy
 from app.localdb.sql.translate.relation import Output, Relation
 from app.localdb.sql.translate.scope import Block, Source
-from app.localdb.sql.translate.sources import Sources
-from app.localdb.sql.translate.walk import any_part, conjuncts, mentions
-from app.localdb.sql.types import NUMBER, VARCHAR2, Ex, Family, Ty, quote, varchar2
+from app.localdb.sql.translate.walk import any_part, conjuncts, mentions, parts
+from app.localdb.sql.types import NUMBER, VARCHAR2, Ex, Family, Ty, quote
 
 _SET_WORDS = {"MINUS": "EXCEPT", "MINUS ALL": "EXCEPT ALL"}
 
 
-class Queries(Sources):
+class Queries(Hierarchy):
     """relation() translates a whole query."""
 
     def subquery(self, query: n.Query) -> Relation:
@@ -198,7 +200,9 @@ class Queries(Sources):
 
     def _select(self, query: n.Query, select: n.Select, parent: Block | None) -> Relation:
         block = self.block = Block(parent=parent)
-        from_text, wheres = self._from(select)
+        if select.group_by and any_part(select.items, _is_nested_aggregate):
+            select = _unnested(select)
+        from_text, wheres = self._from(query, select)
         limit = None
         if select.where is not None and mentions(select.where, "ROWNUM"):
             rest, limit = self.split_rownum(select.where)
@@ -241,11 +245,11 @@ class Queries(Sources):
             found.rowid = block.sources[0].rowid
         return found
 
-    def _from(self, select: n.Select) -> tuple[str, list[str] | None]:
+    def _from(self, query: n.Query, select: n.Select) -> tuple[str, list[str] | None]:
         """The text of FROM, and the conditions of WHERE when (+) made them part of the joins."""
         block = self.block
         if select.connect_by is not None:
-            return self.hierarchy(select)
+            return self.hierarchy(query, select), None
         sources = select.sources
         if len(sources) == 1:
             item = sources[0]
@@ -265,36 +269,6 @@ class Queries(Sources):
         ):
             return self.outer_joins(texts, groups, conjuncts(select.where))
         return ", ".join(texts), None
-
-    def hierarchy(self, select: n.Select) -> tuple[str, list[str] | None]:
-        """CONNECT BY as a generator: one row of DUAL, LEVEL or ROWNUM up to a number."""
-        source = select.sources[0]
-        generator = (
-            len(select.sources) == 1
-            and isinstance(source, n.TableRef)
-            and source.parts in (("DUAL",), ("SYS", "DUAL"))
-            and select.start_with is None
-        )
-        if not generator or select.connect_by is None:
-            raise unsupported("CONNECT BY other than a generator on DUAL", select.offset)
-        self.source(source)
-        limits = []
-        for condition in conjuncts(select.connect_by):
-            limits.append(self._generator_limit(condition))
-        count = limits[0] if len(limits) == 1 else f"least({', '.join(limits)})"
-        alias = self.fresh("level")
-        self.block.level = Ex(f"{quote(alias)}.n::numeric", NUMBER, False)
-        self.block.rownum = self.block.level.sql
-        self.block.sources[0].columns["DUMMY"] = Ex("'X'::varchar(1)", varchar2(1), False)
-        self.block.dual_used = True
-        return f"generate_series(1, greatest({count}, 1)) {quote(alias)}(n)", None
-
-    def _generator_limit(self, condition: n.Expr) -> str:
-        for word in ("LEVEL", "ROWNUM"):
-            if mentions(condition, word):
-                renamed = _renamed(condition, word)
-                return f"coalesce({self._limit(renamed)}, 9223372036854775807)"
-        raise unsupported("this CONNECT BY condition", condition.offset)
 
     def _needs_whole(self, query: n.Query, select: n.Select) -> bool:
         """Whether something happens to the rows after ROWNUM has cut them."""
@@ -447,7 +421,9 @@ class Queries(Sources):
         if not query.order_by:
             return ""
         if query.siblings:
-            raise unsupported("ORDER SIBLINGS BY", query.order_by[0].offset)
+            if select.connect_by is None or select.group_by:
+                raise refuse(30929, query.order_by[0].offset)
+            return ""
         block = self.block
         for column in columns:
             # a name of the select list hides the tables' columns
@@ -543,6 +519,27 @@ def _is_aggregate(part: object) -> bool:
     ) or (isinstance(part, n.JsonBuild) and part.kind.endswith("AGG"))
 
 
+def _is_nested_aggregate(part: object) -> bool:
+    return _is_aggregate(part) and isinstance(part, n.Call) and any_part(part.args, _is_aggregate)
+
+
+def _unnested(select: n.Select) -> n.Select:
+    """max(sum(x)) ... GROUP BY: the inner aggregates as an inline view, the outer ones over its rows."""
+    outer = copy.deepcopy(select)
+    items: list[n.SelectItem] = []
+    for call in [part for part in parts(outer.items) if _is_nested_aggregate(part)]:
+        assert isinstance(call, n.Call)
+        for argument in call.args:
+            alias = f"N#{len(items)}"
+            items.append(n.SelectItem(argument.offset, argument.value, alias))
+            argument.value = n.Name(argument.offset, (alias,), (True,))
+    inner = n.Select(
+        select.offset, items, outer.sources, where=outer.where, group_by=outer.group_by, having=outer.having
+    )
+    view = n.DerivedTable(select.offset, n.Query(select.offset, inner))
+    return n.Select(select.offset, outer.items, [view], distinct=outer.distinct)
+
+
 def _has_aggregate(select: n.Select) -> bool:
     return any_part([select.items, select.having], _is_aggregate)
 
@@ -578,18 +575,3 @@ def _unbounded(ex: Ex) -> Ex:
     if family is Family.NUMBER:
         return Ex(f"({ex.sql})::numeric", NUMBER)
     return Ex(ex.sql, ex.ty)
-
-
-def _renamed(condition: n.Expr, word: str) -> n.Expr:
-    """LEVEL written as ROWNUM, so that one rule reads both."""
-    if word == "ROWNUM":
-        return condition
-    if isinstance(condition, n.Compare):
-        return n.Compare(
-            condition.offset, condition.op, _renamed(condition.left, word), _renamed(condition.right, word)
-        )
-    if isinstance(condition, n.Paren):
-        return _renamed(condition.operand, word)
-    if isinstance(condition, n.Name) and condition.parts == (word,):
-        return n.Name(condition.offset, ("ROWNUM",), (False,))
-    return condition

@@ -41,6 +41,12 @@ class Block:
     rownum: str | None = None  # what ROWNUM is here; None where it may not stand
     rownum_used: bool = False
     level: Ex | None = None
+    # of a hierarchical query: CONNECT_BY_ISLEAF, where PRIOR and CONNECT_BY_ROOT look, and the columns of
+    # SYS_CONNECT_BY_PATH by the identity of the call
+    leaf: Ex | None = None
+    prior: Block | None = None
+    root: Block | None = None
+    paths: dict[int, str] = field(default_factory=dict)
     dual_only: bool = False
     dual_used: bool = False  # a column of DUAL or ROWNUM is needed, so FROM stays
     outer_marks: list[str] | None = None  # aliases marked with (+) while a condition is read
