@@ -134,7 +134,8 @@ class _Session:
         if token is not None:
             return token
         try:
-            message = await asyncio.wait_for(self._receive(), AUTHENTICATION_SECONDS)
+            async with asyncio.timeout(AUTHENTICATION_SECONDS):
+                message = await self._receive()
         except TimeoutError:
             raise _Closed(_UNAUTHORIZED, "No token came in time.") from None
         except _Misunderstood as error:
@@ -239,7 +240,8 @@ class _Session:
         text = msgspec.json.encode(message).decode()
         async with self._sending:
             try:
-                await asyncio.wait_for(self._socket.send_text(text), SEND_SECONDS)
+                async with asyncio.timeout(SEND_SECONDS):
+                    await self._socket.send_text(text)
             except TimeoutError:
                 raise _Closed(_TRY_LATER, "The client does not read.") from None
 
