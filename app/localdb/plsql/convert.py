@@ -13,10 +13,14 @@ from typing import Any
 from app.localdb.contract import IntervalYM, Lob
 from app.localdb.plsql.failures import failure, value_error
 
-NUMBER_CONTEXT = Context(
-    prec=40, rounding=ROUND_HALF_UP, Emin=-130, Emax=125, traps=[InvalidOperation, Overflow]
+# A NUMBER has 20 digits of base 100, aligned to the decimal point: 39 or 40 decimal digits.
+_ODD, _EVEN = (
+    Context(prec=digits, rounding=ROUND_HALF_UP, Emin=-130, Emax=125, traps=[InvalidOperation, Overflow])
+    for digits in (39, 40)
 )
-WIDE = Context(prec=200, rounding=ROUND_HALF_UP)
+EXACT = Context(prec=200, rounding=ROUND_HALF_UP, traps=[InvalidOperation])
+"""For the steps before a result is rounded: Python's own context would round to 28 digits."""
+DIVISION = Context(prec=60, rounding=ROUND_HALF_UP, traps=[InvalidOperation])
 _INT_LIMIT = 10**38
 
 
@@ -24,13 +28,22 @@ def number(value: Decimal | int) -> Decimal | int:
     """A result of arithmetic as NUMBER keeps it; ORA-01426 beyond 1e126."""
     if type(value) is int and -_INT_LIMIT < value < _INT_LIMIT:
         return value
+    exact = Decimal(value)
     try:
-        result = NUMBER_CONTEXT.create_decimal(value)
+        result = (_EVEN if exact.adjusted() % 2 else _ODD).plus(exact)
     except Overflow:
         raise failure(1426) from None
-    if result == result.to_integral_value() and abs(result) < _INT_LIMIT:
+    if result == result.to_integral_value() and result.copy_abs() < _INT_LIMIT:
         return int(result)
     return result
+
+
+def negated(value: Decimal | int) -> Decimal | int:
+    return value.copy_negate() if isinstance(value, Decimal) else -value
+
+
+def absolute(value: Decimal | int) -> Decimal | int:
+    return value.copy_abs() if isinstance(value, Decimal) else abs(value)
 
 
 def parse_number(text: str) -> Decimal | int | None:
@@ -83,13 +96,13 @@ def round_number(value: Decimal | int, scale: int) -> Decimal | int:
     """Half away from zero, to `scale` decimals (negative: tens, hundreds ...)."""
     if type(value) is int and scale >= 0:
         return value
-    return number(Decimal(value).quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, WIDE))
+    return number(Decimal(value).quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, EXACT))
 
 
 def truncate_number(value: Decimal | int, scale: int) -> Decimal | int:
     if type(value) is int and scale >= 0:
         return value
-    return number(Decimal(value).quantize(Decimal(1).scaleb(-scale), ROUND_DOWN, WIDE))
+    return number(Decimal(value).quantize(Decimal(1).scaleb(-scale), ROUND_DOWN, EXACT))
 
 
 def floor_number(value: Decimal | int) -> Decimal | int:
@@ -164,15 +177,16 @@ def to_text(value: Any) -> str | None:
     raise value_error()
 
 
-def interval_ds_text(value: timedelta, day_digits: int = 2) -> str:
+def interval_ds_text(value: timedelta, day_digits: int = 9, second_digits: int = 9) -> str:
+    """+DD HH:MI:SS.FF with the precisions of the interval's type."""
     sign = "+"
     if value < timedelta(0):
         sign, value = "-", -value
     hours, rest = divmod(value.seconds, 3600)
     minutes, seconds = divmod(rest, 60)
-    return (
-        f"{sign}{value.days:0{day_digits}d} {hours:02d}:{minutes:02d}:{seconds:02d}.{value.microseconds:06d}"
-    )
+    fraction = f"{value.microseconds:06d}".ljust(9, "0")[:second_digits]
+    whole = f"{sign}{value.days:0{day_digits}d} {hours:02d}:{minutes:02d}:{seconds:02d}"
+    return f"{whole}.{fraction}" if fraction else whole
 
 
 def to_raw(value: Any) -> bytes | None:
@@ -222,9 +236,9 @@ def to_interval_ds(value: Any) -> timedelta | None:
 
 
 def days(value: Decimal | int | float) -> timedelta:
-    """A number of days as an interval, exact to the second as DATE arithmetic rounds it."""
-    seconds = round_number(number(Decimal(value) * 86400) if not isinstance(value, float)
-                           else from_double(value * 86400), 0)  # fmt: skip
+    """A number of days as an interval, to the second as DATE arithmetic rounds it."""
+    exact = Decimal(from_double(value) if isinstance(value, float) else value)
+    seconds = round_number(EXACT.multiply(exact, Decimal(86400)), 0)
     try:
         return timedelta(seconds=int(seconds))
     except OverflowError:
@@ -235,4 +249,4 @@ def in_days(delta: timedelta) -> Decimal | int:
     """An interval between two DATEs as a number of days."""
     seconds = delta.days * 86400 + delta.seconds
     whole, rest = divmod(seconds, 86400)
-    return whole if not rest else number(NUMBER_CONTEXT.divide(Decimal(seconds), Decimal(86400)))
+    return whole if not rest else number(DIVISION.divide(Decimal(seconds), Decimal(86400)))

@@ -185,14 +185,14 @@ def _ascii(text: str) -> int:
 def _sqrt(value: Any) -> Any:
     if value < 0:
         raise OracleError(1428, f"argument '{convert.number_text(value)}' is out of range")
-    return convert.number(convert.NUMBER_CONTEXT.sqrt(Decimal(value)))
+    return convert.number(convert.DIVISION.sqrt(Decimal(value)))
 
 
 def _numtodsinterval(value: Any, unit: str) -> timedelta:
     factor = {"DAY": 86400, "HOUR": 3600, "MINUTE": 60, "SECOND": 1}.get(unit.strip().upper())
     if factor is None:
         raise OracleError(1760, "illegal argument for function")
-    micro = convert.round_number(Decimal(value) * factor * 1_000_000, 0)
+    micro = convert.round_number(convert.EXACT.multiply(Decimal(value), Decimal(factor * 1_000_000)), 0)
     try:
         return timedelta(microseconds=int(micro))
     except OverflowError:
@@ -203,7 +203,7 @@ def _numtoyminterval(value: Any, unit: str) -> IntervalYM:
     factor = {"YEAR": 12, "MONTH": 1}.get(unit.strip().upper())
     if factor is None:
         raise OracleError(1760, "illegal argument for function")
-    return IntervalYM(int(convert.round_number(Decimal(value) * factor, 0)))
+    return IntervalYM(int(convert.round_number(convert.EXACT.multiply(Decimal(value), Decimal(factor)), 0)))
 
 
 _SIMPLE = {
@@ -222,8 +222,8 @@ _SIMPLE = {
     "TRANSLATE": Simple(3, "sss", VARCHAR2, _translate),
     "CHR": Simple(1, "n", VARCHAR2, _character),
     "ASCII": Simple(1, "s", INTEGER, _ascii),
-    "ABS": Simple(1, "n", NUMBER, abs),
-    "CEIL": Simple(1, "n", NUMBER, lambda v: -convert.floor_number(-v)),
+    "ABS": Simple(1, "n", NUMBER, convert.absolute),
+    "CEIL": Simple(1, "n", NUMBER, lambda v: convert.negated(convert.floor_number(convert.negated(v)))),
     "FLOOR": Simple(1, "n", NUMBER, convert.floor_number),
     "SIGN": Simple(1, "n", INTEGER, lambda v: (v > 0) - (v < 0)),
     "MOD": Simple(2, "nn", NUMBER, operators.modulo),
@@ -306,6 +306,8 @@ def _decode(compiler: ExpressionCompiler, codes: list[Code], offset: int) -> Cod
 
 def _nullif(compiler: ExpressionCompiler, codes: list[Code], offset: int) -> Code | None:
     _wanted("NULLIF", codes, 2, 2, offset)
+    if family(codes[0].type) == "0":
+        raise CompileError("PLS-00619: the first operand in the NULLIF expression must not be NULL", offset)
     equal = operators.comparison("=", *compiler.alike(codes[0], codes[1], offset))
     if equal is None:
         return None

@@ -13,7 +13,7 @@ from app.localdb.contract import OraType
 from app.localdb.errors import OracleError
 from app.localdb.plsql import convert
 from app.localdb.plsql.code import Code, family
-from app.localdb.plsql.convert import NUMBER_CONTEXT, number
+from app.localdb.plsql.convert import DIVISION, EXACT, number
 from app.localdb.plsql.failures import failure
 from app.localdb.plsql.runtime import Frame, Run
 from app.localdb.plsql.types import (
@@ -26,6 +26,7 @@ from app.localdb.plsql.types import (
     TIMESTAMP,
     TIMESTAMP_TZ,
     VARCHAR2,
+    Scalar,
     Type,
 )
 
@@ -33,25 +34,25 @@ from app.localdb.plsql.types import (
 def _add(a: Any, b: Any) -> Any:
     if type(a) is int and type(b) is int:
         return number(a + b)
-    return number(NUMBER_CONTEXT.add(Decimal(a), Decimal(b)))
+    return number(EXACT.add(Decimal(a), Decimal(b)))
 
 
 def _subtract(a: Any, b: Any) -> Any:
     if type(a) is int and type(b) is int:
         return number(a - b)
-    return number(NUMBER_CONTEXT.subtract(Decimal(a), Decimal(b)))
+    return number(EXACT.subtract(Decimal(a), Decimal(b)))
 
 
 def _multiply(a: Any, b: Any) -> Any:
     if type(a) is int and type(b) is int:
         return number(a * b)
-    return number(NUMBER_CONTEXT.multiply(Decimal(a), Decimal(b)))
+    return number(EXACT.multiply(Decimal(a), Decimal(b)))
 
 
 def _divide(a: Any, b: Any) -> Any:
     if b == 0:
         raise failure(1476)
-    return number(NUMBER_CONTEXT.divide(Decimal(a), Decimal(b)))
+    return number(DIVISION.divide(Decimal(a), Decimal(b)))
 
 
 def power(a: Any, b: Any) -> Any:
@@ -59,12 +60,12 @@ def power(a: Any, b: Any) -> Any:
     if type(b) is not int and b != int(b):
         if a < 0:
             raise OracleError(1428, f"argument '{convert.number_text(a)}' is out of range")
-        return number(NUMBER_CONTEXT.power(Decimal(a), Decimal(b)))
+        return number(DIVISION.power(Decimal(a), Decimal(b)))
     if a == 0 and b < 0:
-        raise failure(1426)
+        raise OracleError(1428, "argument '0' is out of range")
     if type(a) is int and 0 <= b < 256:
         return number(a**b)
-    return number(NUMBER_CONTEXT.power(Decimal(a), Decimal(b)))
+    return number(DIVISION.power(Decimal(a), Decimal(b)))
 
 
 def modulo(a: Any, b: Any) -> Any:
@@ -74,7 +75,7 @@ def modulo(a: Any, b: Any) -> Any:
     if type(a) is int and type(b) is int:
         rest = abs(a) % abs(b)
         return -rest if a < 0 else rest
-    return number(convert.WIDE.remainder(Decimal(a), Decimal(b)))
+    return number(convert.EXACT.remainder(Decimal(a), Decimal(b)))
 
 
 _NUMERIC: dict[str, Callable[[Any, Any], Any]] = {
@@ -189,14 +190,14 @@ def _aware(moment: datetime) -> datetime:
 
 
 def _scale_interval(a: timedelta, factor: Any) -> timedelta:
-    micro = Decimal(a // timedelta(microseconds=1)) * Decimal(factor)
+    micro = EXACT.multiply(Decimal(a // timedelta(microseconds=1)), Decimal(factor))
     return timedelta(microseconds=int(convert.round_number(number(micro), 0)))
 
 
 def _divide_interval(a: timedelta, by: Any) -> timedelta:
     if by == 0:
         raise failure(1476)
-    return _scale_interval(a, NUMBER_CONTEXT.divide(Decimal(1), Decimal(by)))
+    return _scale_interval(a, DIVISION.divide(Decimal(1), Decimal(by)))
 
 
 _TIMES: dict[tuple[str, str, str], tuple[Callable[[Any, Any], Any], Type]] = {
@@ -234,7 +235,7 @@ def negate(operand: Code) -> Code | None:
 
         def minus(frame: Frame) -> Any:
             found = value(frame)
-            return None if found is None else -found
+            return None if found is None else convert.negated(found)
 
         return Code(minus, operand.type if kind == "n" else NUMBER)
     if kind in "dI":
@@ -253,7 +254,20 @@ def text(code: Code) -> Run | None:
     kind = family(code.type)
     if kind == "s":
         return run
-    if kind in "ndcr0IYB":
+    if kind == "I":
+        type_ = code.type
+        days, seconds = (type_.precision, type_.scale) if isinstance(type_, Scalar) else (0, None)
+
+        def interval(frame: Frame) -> Any:
+            value = run(frame)
+            return (
+                None
+                if value is None
+                else convert.interval_ds_text(value, days or 9, 9 if seconds is None else seconds)
+            )
+
+        return interval
+    if kind in "ndcr0YB":
         return lambda f: convert.to_text(run(f))
     return None
 

@@ -348,6 +348,8 @@ def named_type(name: str, args: tuple[int, ...], chars: bool) -> Scalar | None:
         return Scalar(ora, base.name, args[0], args[1] if len(args) > 1 else 0)
     if ora in (OraType.TIMESTAMP, OraType.TIMESTAMP_TZ, OraType.TIMESTAMP_LTZ):
         return Scalar(ora, base.name, scale=args[0])
+    if ora is OraType.INTERVAL_DS:
+        return Scalar(ora, base.name, args[0], args[1] if len(args) > 1 else 6)
     return base
 
 
