@@ -130,12 +130,12 @@ class Link:
         types: tuple[int, ...],
         rows: Sequence[Values],
         *,
-        updating: bool = False,
+        counted: bool = False,
         lock_wait_ms: int | None = None,
     ) -> list[Result]:
         """Run a changing statement once per element of `rows`, all or nothing.
 
-        Raises PgError with `.step`, the failing execution; the transaction is then as before.
+        `counted`: it returns one row whose first column is the number of rows that it changed. Raises PgError with `.step`, the failing execution; the transaction is then as before.
         """
         protected = self._begin(explicit=True, lock_wait_ms=lock_wait_ms)
         prepared = self._prepare(sql, types)
@@ -151,9 +151,12 @@ class Link:
         except PgError as error:
             if self._stale(error, sql, types):
                 self._undo(protected)
-                return self.execute(sql, types, rows, updating=updating, lock_wait_ms=lock_wait_ms)
+                return self.execute(sql, types, rows, counted=counted, lock_wait_ms=lock_wait_ms)
             self._undo(protected)
             raise
+        if counted:
+            for result in results:
+                result.tag = b"UPDATE " + (result.rows[0][0] or b"0")
         self.dirty = self.dirty or any(_changed(result) for result in results)
         self._settle()
         return results

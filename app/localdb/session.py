@@ -307,6 +307,8 @@ class Session:
     ) -> Outcome:
         outcome = Outcome(Kind.DML)
         texts = [_bound(compiled, row) for row in rows]
+        if len(texts) == 1 and compiled.rowid_text is not None:
+            return self._change_one(compiled, compiled.rowid_text, texts[0], batch_errors=batch_errors)
         if len(texts) >= bulk.LEAST_ROWS and (done := self._insert_at_once(compiled, texts)):
             outcome.row_count, outcome.row_counts = done, [1] * len(texts)
             return outcome
@@ -327,6 +329,31 @@ class Session:
                 values = decode_rows(done.rows, kinds)
                 columns = [list(column) for column in zip(*values, strict=True)]
                 outcome.returned.append(columns or [[] for _ in compiled.returning])
+        return outcome
+
+    def _change_one(
+        self, compiled: Compiled, rowid_text: str, values: Sequence[bytes | None], *, batch_errors: bool
+    ) -> Outcome:
+        """One execution, with the ROWID of a row that it changed (when several, the one made last)."""
+        counted = not rowid_text.startswith("INSERT")
+        if counted:
+            rowid_text = (
+                f'WITH changed (r) AS ({rowid_text}) SELECT count(*), max(r COLLATE "C") FROM changed'
+            )
+        outcome = Outcome(Kind.DML)
+        try:
+            result = self.link.execute(rowid_text, (), [values], counted=counted)[0]
+        except PgError as error:
+            failure = self._oracle_error(error, compiled)
+            if not batch_errors:
+                raise failure from error
+            outcome.batch_errors.append(BatchError(0, failure.code, failure.message))
+            outcome.row_counts.append(0)
+            return outcome
+        outcome.row_count = result.count
+        outcome.row_counts.append(result.count)
+        rowid = result.rows[0][-1] if result.rows else None
+        outcome.last_rowid = rowid.decode() if rowid is not None else None
         return outcome
 
     def _insert_at_once(self, compiled: Compiled, rows: Sequence[Sequence[bytes | None]]) -> int:

@@ -280,3 +280,18 @@ def test_closing_a_connection_rolls_back(accounts: oracledb.Connection, connect:
     other.cursor().execute("delete from accounts")
     other.close()
     assert len(names(accounts)) == 5
+
+
+def test_lastrowid_finds_the_changed_row(accounts: oracledb.Connection) -> None:
+    cursor = accounts.cursor()
+    cursor.execute("insert into accounts values (6, 'six')")
+    found = (
+        accounts.cursor().execute("select id from accounts where rowid = :1", [cursor.lastrowid]).fetchall()
+    )
+    assert found == [(6,)]
+    cursor.execute("update accounts set name = 'three' where id = 3")
+    found = accounts.cursor().execute("select rowid from accounts where id = 3").fetchall()
+    assert found == [(cursor.lastrowid,)]
+    cursor.execute("delete from accounts where id = 99")
+    assert cursor.lastrowid is None
+    assert cursor.rowcount == 0

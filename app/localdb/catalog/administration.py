@@ -20,13 +20,14 @@ from app.localdb.wire.auth import make_verifier
 VERIFIER_ROUNDS = 64  # Oracle's 4096 would cost each connecting client 2.5 ms
 
 # Object privileges, and what PostgreSQL must allow for each. READ and SELECT differ in locking: only SELECT
-# may lock rows, which PostgreSQL allows to whoever may update some column; the hidden one serves.
+# may lock rows, which PostgreSQL allows to whoever may update some column; the hidden one serves. A change
+# tells the ROWID of what it changed, so whoever may change rows may read that column.
 _ON_TABLE = {
     "SELECT": ("SELECT", 'UPDATE ("ROWID")'),
     "READ": ("SELECT",),
-    "INSERT": ("INSERT",),
-    "UPDATE": ("UPDATE",),
-    "DELETE": ("DELETE",),
+    "INSERT": ("INSERT", 'SELECT ("ROWID")'),
+    "UPDATE": ("UPDATE", 'SELECT ("ROWID")'),
+    "DELETE": ("DELETE", 'SELECT ("ROWID")'),
     "REFERENCES": ("REFERENCES",),
     "ALTER": (),
     "INDEX": (),
@@ -248,6 +249,19 @@ class Administration:
                     self._run(sql)
                 for column in columns or [""]:
                     self._note_object_grant(grant, found, grantee, privilege, column, giving=giving)
+        if not giving and found.kind in (ObjectKind.TABLE, ObjectKind.VIEW):
+            for grantee in grant.grantees:
+                self._clear_column_grants(found, grantee)
+
+    def _clear_column_grants(self, found: ObjectInfo, grantee: str) -> None:
+        """With the last privilege, the rights on the hidden column go as well."""
+        target = f"{quoted(found.schema)}.{quoted(found.name)}"
+        self._run(
+            "do $do$ begin if not exists (select from concord_catalog.object_grants"
+            f" where owner = {literal(found.schema)} and name = {literal(found.name)}"
+            f" and grantee = {literal(grantee)}) then revoke all on table {target} from {_grantee(grantee)};"
+            " end if; end $do$"
+        )
 
     def _note_object_grant(
         self, grant: Grant, found: ObjectInfo, grantee: str, privilege: str, column: str, *, giving: bool
@@ -393,9 +407,12 @@ def _pg_grants(
     if found.kind not in (ObjectKind.TABLE, ObjectKind.VIEW):
         return []
     listed = f" ({', '.join(map(quoted, columns))})" if columns else ""
+    wanted = [f"{pg}{listed}" for pg in _ON_TABLE[privilege][:1]] if columns else list(_ON_TABLE[privilege])
+    if not giving:
+        wanted = wanted[:1]  # the hidden column's may serve another privilege still
     return [
-        f"{verb} {pg}{listed} on table {target} {word} {grantee}"
-        for pg in _ON_TABLE[privilege]
+        f"{verb} {pg} on table {target} {word} {grantee}"
+        for pg in wanted
         if "ROWID" not in pg or found.has_rowid
     ]
 
