@@ -177,25 +177,6 @@ def test_merge_of_duplicate_source_rows_is_refused(cursor: oracledb.Cursor) -> N
     assert code(caught) == 30926
 
 
-def test_insert_all(cursor: oracledb.Cursor) -> None:
-    cursor.execute("create table low (id number, v varchar2(10))")
-    cursor.execute("create table high (id number)")
-    cursor.execute(
-        "insert all when id <= 2 then into low (id, v) values (id, name) when id >= 2 then into high (id) values (id)"
-        " select id, name from emp"
-    )
-    assert cursor.rowcount == 4
-    assert rows(cursor, "select id, v from low order by id") == [(1, "Ada"), (2, "Bob")]
-    assert rows(cursor, "select id from high order by id") == [(2,), (3,)]
-    cursor.execute("insert all into low (id) values (8) into low (id) values (9) select 1 from dual")
-    assert cursor.rowcount == 2
-    cursor.execute(
-        "insert first when id = 1 then into high (id) values (100) when id < 3 then into high (id) values (200)"
-        " else into high (id) values (300) select id from emp"
-    )
-    assert rows(cursor, "select id from high where id >= 100 order by id") == [(100,), (200,), (300,)]
-
-
 TOO_LARGE = [
     ("insert into emp (id, name) values (9, '12345678901')", '"{}"."EMP"."NAME" (actual: 11, maximum: 10)'),
     ("insert into emp (id, name) values (9, '1234567890 ')", '"{}"."EMP"."NAME" (actual: 11, maximum: 10)'),

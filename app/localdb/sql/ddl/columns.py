@@ -375,8 +375,11 @@ def _describe(change: ColumnChange, ty: Ty, written: n.TypeName | None) -> None:
     }.get(name, name)  # fmt: skip
     if ty.type in (OraType.VARCHAR2, OraType.CHAR):
         change.length = ty.chars
-        characters = written is not None and by_characters(written)
-        change.char_used = "C" if characters or written is None else "B"
+        if written is None:
+            # made of a query: bytes, unless each character may have several
+            change.char_used = "C" if ty.size > ty.chars else "B"
+        else:
+            change.char_used = "C" if by_characters(written) else "B"
     elif ty.type is OraType.RAW:
         change.length = ty.size
     elif ty.type is OraType.NUMBER:
