@@ -119,7 +119,7 @@ def test_every_type_is_described(owner: oracledb.Connection, database: Instance)
     with owner.cursor() as cursor:
         cursor.execute(TYPES.format(schema=SCHEMA))
         source = OracleTableSource(database.connect, SCHEMA, "EVERYTHING")
-        described = {
+        found = {
             c.name: (c.oracle_type, c.value_type.kind if c.value_type else None) for c in source.schema()
         }
         cursor.execute(f"drop table {SCHEMA}.everything")

@@ -128,12 +128,25 @@ def test_a_repeated_key_is_an_error_only_if_uniqueness_is_required(tmp_path: Pat
     assert "The key is not unique in B: ID = 2 occurs 2 times." in error.sentence
 
 
-def test_the_declared_key_that_both_sides_have_is_taken(tmp_path: Path) -> None:
-    a = MemorySource(
-        "A", TABLE, keys=[DeclaredKey("primary key", ("GONE",)), DeclaredKey("unique key U", ("ID",))]
-    )
-    schema = compare(a, MemorySource("B", TABLE), ComparisonPlan(), lambda *_: None, tmp_path, 64).schema
-    assert (schema["key"], schema["key_origin"]) == (["ID"], "unique key U")
+@pytest.mark.parametrize(
+    ("keys_a", "keys_b", "chosen"),
+    [
+        ([("primary key", "GONE"), ("unique key U", "ID")], [], "unique key U"),
+        ([("primary key", "ID"), ("unique key U", "NAME")], [], "primary key"),
+        ([("primary key", "ID"), ("unique key U", "NAME")], [("unique key V", "NAME")], "unique key U"),
+        ([], [("unique key V", "NAME"), ("unique key W", "ID")], "unique key V"),
+        ([("unique key U", "ID")], [("primary key", "NAME")], "primary key"),
+    ],
+)
+def test_a_declared_key_is_taken_best_if_both_sides_have_it_and_if_it_is_primary(
+    tmp_path: Path, keys_a: list[tuple[str, str]], keys_b: list[tuple[str, str]], chosen: str
+) -> None:
+    sides = [
+        MemorySource(name, TABLE, keys=[DeclaredKey(origin, (column,)) for origin, column in keys])
+        for name, keys in (("A", keys_a), ("B", keys_b))
+    ]
+    schema = compare(*sides, ComparisonPlan(), lambda *_: None, tmp_path, 64).schema
+    assert schema["key_origin"] == chosen
 
 
 def test_a_value_that_does_not_fit_its_declared_type_fails_the_source(tmp_path: Path) -> None:

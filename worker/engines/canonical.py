@@ -110,15 +110,21 @@ def _timestamp_text(array: pa.Array, own: ValueType) -> pa.Array:
 
 def _text(array: pa.Array, padded: bool) -> pa.Array:
     text = array.cast(pa.large_string())
-    text = pc.if_else(pc.equal(pc.binary_length(text), 0), pa.scalar(None, pa.large_string()), text)
+    text = _empty_as_null(text)
     return pc.utf8_rtrim(text, characters=" ") if padded else text
 
 
 def _binary(array: pa.Array) -> pa.Array:
     if pa.types.is_fixed_size_binary(array.type):
         array = array.cast(pa.binary())
-    binary = array.cast(pa.large_binary())
-    return pc.if_else(pc.equal(pc.binary_length(binary), 0), pa.scalar(None, pa.large_binary()), binary)
+    return _empty_as_null(array.cast(pa.large_binary()))
+
+
+def _empty_as_null(array: pa.Array) -> pa.Array:
+    empty = pc.equal(pc.binary_length(array), 0)
+    if not pc.any(empty).as_py():
+        return array
+    return pc.if_else(empty, pa.scalar(None, array.type), array)
 
 
 def _digests(binary: pa.Array, original: pa.Array) -> pa.Array:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from worker.engines.classes import Details
 
-Transitions = Counter[tuple[str | None, str | None]]
+Transition = tuple[str | None, str | None, int]
+"""A value in A, the value in B that it became, and how many cells show this."""
 
-_FREQUENT_SHARE = 0.05
-_FREQUENT_COUNT = 3
 _NAMED_TRANSITIONS = 3
 _SHOWN_LENGTH = 60
 
@@ -34,12 +32,13 @@ def describe(
     labels: Mapping[str, int],
     different: int,
     details: Details,
-    transitions: Transitions | None,
+    transitions: Sequence[Transition],
     examples: Mapping[str, list[dict[str, Any]]],
 ) -> list[dict[str, Any]]:
     """The patterns of one column, most cells first.
 
-    `labels` counts cells by class, with the side that lost something after a colon where there is one.
+    `labels` counts cells by class, with the side that lost something after a colon where there is one;
+    `transitions` are the frequent pairs of values, most frequent first.
     Each pattern has `class`, `count` (cells that show it), `share` of the column's differing cells (0 to
     1, rounded down to 4 digits), `sentence` and `examples` (key and both values as text).
     """
@@ -47,7 +46,7 @@ def describe(
     for label, count in labels.items():
         for explained, sentence in _explain(label, count, labels, details):
             found.append((label.partition(":")[0], explained, sentence, examples.get(label, [])))
-    found += _frequent(labels, different, transitions, examples)
+    found += _frequent(labels, transitions, examples)
     found.sort(key=lambda item: (-item[1], item[2]))
     return [
         {
@@ -102,17 +101,11 @@ def _decimals(name: str, side: str, leading: bool, details: Details) -> tuple[in
 
 def _frequent(
     labels: Mapping[str, int],
-    different: int,
-    transitions: Transitions | None,
+    transitions: Sequence[Transition],
     examples: Mapping[str, list[dict[str, Any]]],
 ) -> list[tuple[str, int, str, list[dict[str, Any]]]]:
-    if transitions is None:
-        return []
-    frequent = sorted(transitions.items(), key=lambda item: (-item[1], str(item[0])))[:_NAMED_TRANSITIONS]
     found = []
-    for (one, other), count in frequent:
-        if count < _FREQUENT_COUNT or count < _FREQUENT_SHARE * different:
-            continue
+    for one, other, count in transitions[:_NAMED_TRANSITIONS]:
         if one is None and count == labels.get("null_to_value"):
             sentence = f"NULL was filled in with {_shown(other)}"
         else:

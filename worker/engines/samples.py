@@ -142,8 +142,7 @@ def _column(
     pieces, origin = [], []
     for part in sorted({candidate.part for candidate in chosen}):
         members = [n for n, candidate in enumerate(chosen) if candidate.part == part]
-        stored = parts[part][side].column(position)
-        pieces.append(stored.take(pa.array([rows[n] for n in members], pa.int64())))
+        pieces.append(parts[part][side].pick(position, [rows[n] for n in members]))
         origin += members
     joined = pa.concat_arrays(pieces) if pieces else pa.array([], column.type.storage)
     return joined.take(pa.array(np.argsort(origin)))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
 
@@ -83,6 +84,19 @@ class Shelf:
         if chunked.num_chunks == 1:
             return chunked.chunk(0)
         return pa.array([], self.schema.field(position).type)
+
+    def pick(self, position: int, rows: Sequence[int]) -> pa.Array:
+        """The values of one column at a few rows, in the order of `rows`."""
+        wanted = np.asarray(rows, np.int64)
+        order = np.argsort(wanted, kind="stable")
+        ascending, pieces, start = wanted[order], [], 0
+        for batch in self.batches([position]):
+            low, high = np.searchsorted(ascending, [start, start + batch.num_rows])
+            if low < high:
+                pieces.append(batch.column(0).take(pa.array(ascending[low:high] - start)))
+            start += batch.num_rows
+        found = pa.concat_arrays(pieces) if pieces else pa.array([], self.schema.field(position).type)
+        return found.take(pa.array(np.argsort(order, kind="stable")))
 
     def discard(self) -> None:
         """Forget the rows and remove the file. Safe to call twice."""

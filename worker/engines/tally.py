@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from worker.engines.classes import Details, classify
 from worker.engines.display import texts
@@ -20,6 +22,10 @@ EXAMPLES = 3
 """Examples of each class of change."""
 MAX_TRANSITIONS = 50_000
 """Distinct (from, to) pairs of a column that are counted; beyond this none are reported."""
+
+FREQUENT_COUNT = 3
+FREQUENT_SHARE = 0.05
+"""A pair of values is frequent with this many cells and this share of the column's differing cells."""
 
 Rows = npt.NDArray[np.int64]
 KeyOf = Callable[[Rows], list[dict[str, str | None]]]
@@ -34,7 +40,9 @@ class Tally:
         self.null_against_value = 0
         self._labels: Counter[str] = Counter()
         self._details = Details()
-        self._transitions: Counter[tuple[str | None, str | None]] | None = Counter()
+        self._transitions: pa.Table | None = _count_pairs(
+            pa.array([], column.type.storage), pa.array([], column.type.storage)
+        )
         self._examples: dict[str, list[tuple[int, dict[str, Any]]]] = {}
 
     def add(self, a: pa.Array, b: pa.Array, priority: npt.NDArray[np.uint64], key_of: KeyOf) -> None:
@@ -71,7 +79,9 @@ class Tally:
             "different": self.different,
             "null_against_value": self.null_against_value,
             "classes": self.classes(),
-            "patterns": describe(labels, self.different, self._details, self._transitions, examples),
+            "patterns": describe(
+                labels, self.different, self._details, self._frequent_transitions(), examples
+            ),
         }
 
     def _decided(self) -> Counter[str]:
@@ -118,24 +128,24 @@ class Tally:
     def _count_transitions(self, a: pa.Array, b: pa.Array) -> None:
         if self._transitions is None:
             return
-        grouped = pa.table([a, b], ["a", "b"]).group_by(["a", "b"]).aggregate([([], "count_all")])
-        if grouped.num_rows > MAX_TRANSITIONS:
-            self._transitions = None
-            return
-        counted = zip(
-            _texts(grouped.column("a"), self.column),
-            _texts(grouped.column("b"), self.column),
-            grouped.column("count_all").to_pylist(),
-            strict=True,
-        )
-        for one, other, count in counted:
-            self._transitions[one, other] += count
-        if len(self._transitions) > MAX_TRANSITIONS:
-            self._transitions = None
+        counted = _count_pairs(a, b)
+        both = pa.concat_tables([self._transitions, counted]).group_by(["a", "b"]).aggregate([("n", "sum")])
+        self._transitions = both.rename_columns(["a", "b", "n"]) if both.num_rows <= MAX_TRANSITIONS else None
+
+    def _frequent_transitions(self) -> list[tuple[str | None, str | None, int]]:
+        """The pairs of values that occur often, most frequent first."""
+        if self._transitions is None:
+            return []
+        floor = max(FREQUENT_COUNT, math.ceil(FREQUENT_SHARE * self.different))
+        top = self._transitions.filter(pc.greater_equal(self._transitions.column("n"), floor))
+        a, b = (texts(top.column(side).combine_chunks(), self.column.type) for side in ("a", "b"))
+        counted = zip(a, b, top.column("n").to_pylist(), strict=True)
+        return sorted(counted, key=lambda item: (-item[2], str(item[:2])))
 
 
-def _texts(values: pa.ChunkedArray, column: ComparedColumn) -> list[str | None]:
-    return texts(values.combine_chunks(), column.type)
+def _count_pairs(a: pa.Array, b: pa.Array) -> pa.Table:
+    counted = pa.table([a, b], ["a", "b"]).group_by(["a", "b"]).aggregate([([], "count_all")])
+    return counted.rename_columns(["a", "b", "n"])
 
 
 def worst_first(tallies: Iterable[Tally]) -> Sequence[Tally]:

@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from worker.engines.values import ValueType
 
+PRIMARY_KEY = "primary key"
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnInfo:
@@ -59,7 +61,7 @@ class Source(Protocol):
         """All columns in the table's order."""
 
     def declared_keys(self) -> list[DeclaredKey]:
-        """Primary key first, then unique keys whose columns are all declared not null, by name."""
+        """Primary key first, then unique keys of not-null columns: those of fewest columns first, then by name."""
 
     def estimated_rows(self) -> int | None:
         """About how many rows there are, for progress only; None when unknown."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 from app.oracle.dictionary import quoted
 from app.oracle.errors import code_of, heals, translate
 from worker.engines.errors import SourceFailed, SourceInterrupted
-from worker.engines.sources.base import ColumnInfo, DeclaredKey
+from worker.engines.sources.base import PRIMARY_KEY, ColumnInfo, DeclaredKey
 from worker.engines.sources.oracle_types import Selection, described, selection
 
 BATCH_ROWS = 20_000
@@ -35,7 +35,7 @@ select c.constraint_name, c.constraint_type, cc.column_name
    and c.table_name = :table_name
    and c.constraint_type in ('P', 'U')
    and c.status = 'ENABLED'
- order by c.constraint_type, c.constraint_name, cc.position"""
+ order by c.constraint_name, cc.position"""
 
 _STATISTICS = """
 select num_rows
@@ -172,11 +172,12 @@ def _keys(rows: Sequence[tuple[str, str, str]], nullable: set[str]) -> list[Decl
     columns: dict[tuple[str, str], list[str]] = {}
     for constraint, kind, column in rows:
         columns.setdefault((kind, constraint), []).append(column)
-    return [
-        DeclaredKey("primary key" if kind == "P" else f"unique key {constraint}", tuple(names))
+    keys = [
+        DeclaredKey(PRIMARY_KEY if kind == "P" else f"unique key {constraint}", tuple(names))
         for (kind, constraint), names in columns.items()
         if kind == "P" or not nullable.intersection(names)
     ]
+    return sorted(keys, key=lambda key: (key.origin != PRIMARY_KEY, len(key.columns), key.origin))
 
 
 def _integer(value: object) -> int | None:
