@@ -194,6 +194,8 @@ class SqlCompiler(ExpressionCompiler):
             load = code.run
             return Variable(OraType.VARCHAR2, Code(lambda f: load(f).elements(), code.type), element)
         if kind in "Rk":
+            if isinstance(node, x.BindRef):
+                raise CompileError("PLS-00382: expression is of wrong type", node.offset)
             return None
         if kind == "b" and self.host.play == "19c":
             raise CompileError("PLS-00382: expression is of wrong type", node.offset)

@@ -58,7 +58,9 @@ def native_function(compiler: ExpressionCompiler, chain: list[Any], offset: int,
         chain = chain[1:]
     if chain[:1] == ["STANDARD"]:
         chain = chain[1:]
-    name, rest = chain[0] if chain else "", chain[1:]
+    if not chain or not isinstance(chain[0], str):
+        return None
+    name, rest = chain[0], chain[1:]
     if name.startswith("$$"):
         return compiler.directive(name, offset)
     if len(rest) > 1 or (rest and isinstance(rest[0], str)):
