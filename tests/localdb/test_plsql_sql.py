@@ -428,3 +428,19 @@ def test_boolean_variable_in_sql_is_pls_00382(cursor: oracledb.Cursor) -> None:
         cursor.execute(
             "declare b boolean := true; n number; begin select count(*) into n from t where b = b; end;"
         )
+
+
+def test_triggers_go_with_their_table(cursor: oracledb.Cursor) -> None:
+    cursor.execute("create trigger t_x before insert on t for each row begin :new.name := 'trigger'; end;")
+    cursor.execute("drop table t")
+    cursor.execute("select count(*) from user_objects where object_name = 'T_X'")
+    assert cursor.fetchone() == (0,)
+
+
+def test_trigger_that_reads_its_own_table_is_refused(cursor: oracledb.Cursor) -> None:
+    cursor.execute(
+        "create trigger t_x before insert on t for each row declare n number; "
+        "begin select count(*) into n from t; end;"
+    )
+    cursor.execute("select text from user_errors where name = 'T_X'")
+    assert "ORA-04091" in cursor.fetchone()[0]

@@ -25,6 +25,7 @@ def statements_for(change: TableChange) -> Iterator[str]:
                 "delete from concord_catalog.objects o where o.relid is not null and not exists"
                 " (select from pg_catalog.pg_class c where c.oid = o.relid)"
             )
+            yield from _purge_triggers()
         yield PURGE_COLUMNS
         yield PURGE_TEXTS
         return
@@ -52,6 +53,17 @@ def statements_for(change: TableChange) -> Iterator[str]:
         yield PURGE_COLUMNS
     for column in change.columns:
         yield _column(relation, column)
+
+
+def _purge_triggers() -> Iterator[str]:
+    """A table's triggers go with it: what is valid but no longer in PostgreSQL."""
+    gone = (
+        "(select u.owner, u.name, u.kind from concord_catalog.units u where u.kind = 'TRIGGER' and u.status = 'VALID'"
+        " and not exists (select from pg_catalog.pg_trigger t join pg_catalog.pg_proc p on p.oid = t.tgfoid"
+        " join pg_catalog.pg_namespace n on n.oid = p.pronamespace where t.tgname = u.name and n.nspname = u.owner))"
+    )
+    yield f"delete from concord_catalog.objects where (owner, name, kind) in {gone}"
+    yield f"delete from concord_catalog.units where (owner, name, kind) in {gone}"
 
 
 def _column(relation: str, column: ColumnChange) -> str:

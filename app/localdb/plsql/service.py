@@ -144,7 +144,11 @@ def create_unit(host: Host, text: str, owner: str | None = None) -> bool:
     rows = [(*lines.place(error.offset), error.text) for error in errors]
     host.store_unit(owner, name, kind, source, "INVALID" if errors else "VALID", rows)
     if trigger is not None and not errors:
-        triggers.install(host, trigger)
+        try:
+            triggers.install(host, trigger)
+        except OracleError as error:
+            host.store_unit(owner, name, kind, source, "INVALID", [(1, 1, error.text)])
+            return True
     _publish(host, shared, owner, name, kind, source, failed=bool(errors))
     shared.invalidate()
     return bool(errors)
