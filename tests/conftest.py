@@ -88,7 +88,12 @@ class LocalProcess:
         password_file = self.folder / "password"
         password_file.write_text(self._password)
         log = (self.folder / "localdb.log").open("a")
-        options = {"port": self._port, "play": play(), "data": self.folder / "data", "password-file": password_file}
+        options = {
+            "port": self._port,
+            "play": play(),
+            "data": self.folder / "data",
+            "password-file": password_file,
+        }
         arguments = [f"--{name}={value}" for name, value in options.items()]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "local", *arguments],
