@@ -354,3 +354,13 @@ def test_sleep_takes_its_time(connection: oracledb.Connection) -> None:
     started = time.monotonic()
     connection.cursor().callproc("dbms_session.sleep", [0.2])
     assert time.monotonic() - started >= 0.2
+
+
+def test_user_environment_knows_the_current_schema(connection: oracledb.Connection, schema: str) -> None:
+    assert value(connection, "sys_context('USERENV', 'CURRENT_SCHEMA')") == schema
+
+
+def test_unknown_attribute_of_the_user_environment_is_ora_02003(connection: oracledb.Connection) -> None:
+    with pytest.raises(oracledb.DatabaseError) as caught:
+        value(connection, "sys_context('USERENV', 'NO_SUCH_THING')")
+    assert code(caught) == 2003

@@ -1,32 +1,23 @@
-"""SYS_CONTEXT('USERENV', ...): what a session can ask about itself."""
+"""SYS_CONTEXT('USERENV', ...) as far as the session itself knows the answer; the rest is SQL's."""
 
 from __future__ import annotations
 
-from app.localdb.errors import OracleError
+from collections.abc import Callable
+
 from app.localdb.plsql.host import Host
 
 
-def user_environment(host: Host, namespace: str | None, parameter: str | None) -> str | None:
-    """The value of one attribute. ORA-02003 for one that is not known, as Oracle says it."""
-    if namespace is None or parameter is None:
-        return None
-    if namespace.upper() != "USERENV":
-        return None
-    name = parameter.upper()
-    if name in ("SESSION_USER", "AUTHENTICATED_IDENTITY"):
-        return host.user
-    if name == "CURRENT_USER":
-        return host.current_user
-    if name in ("CURRENT_SCHEMA",):
-        return host.current_schema
-    if name in ("SID", "SESSIONID"):
-        return str(host.sid)
-    if name in ("MODULE", "ACTION", "CLIENT_INFO", "CLIENT_IDENTIFIER"):
-        return host.tags.get(name.lower()) or None
-    if name == "ISDBA":
-        return "FALSE"
-    if name in ("LANG", "NLS_CALENDAR"):
-        return {"LANG": "US", "NLS_CALENDAR": "GREGORIAN"}[name]
-    if name in ("INSTANCE", "SID_INSTANCE"):
-        return "1"
-    raise OracleError(2003, "invalid USERENV parameter")
+def _tag(name: str) -> Callable[[Host], str | None]:
+    return lambda host: host.tags.get(name) or None
+
+
+ATTRIBUTES: dict[str, Callable[[Host], str | None]] = {
+    "SESSION_USER": lambda host: host.user,
+    "CURRENT_USER": lambda host: host.current_user,
+    "CURRENT_SCHEMA": lambda host: host.current_schema,
+    "SID": lambda host: str(host.sid),
+    "MODULE": _tag("module"),
+    "ACTION": _tag("action"),
+    "CLIENT_INFO": _tag("client_info"),
+    "CLIENT_IDENTIFIER": _tag("client_identifier"),
+}

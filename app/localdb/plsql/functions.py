@@ -16,9 +16,9 @@ from app.localdb.contract import IntervalYM, Lob, OraType
 from app.localdb.errors import OracleError
 from app.localdb.plsql import convert, operators
 from app.localdb.plsql.code import Code, family
-from app.localdb.plsql.environment import user_environment
+from app.localdb.plsql.environment import ATTRIBUTES
 from app.localdb.plsql.failures import MESSAGES, CompileError
-from app.localdb.plsql.runtime import Frame, Run
+from app.localdb.plsql.runtime import Context, Frame, Run
 from app.localdb.plsql.scope import Scope
 from app.localdb.plsql.types import (
     BLOB,
@@ -459,14 +459,14 @@ def _sqlerrm(compiler: ExpressionCompiler, codes: list[Code], offset: int) -> Co
 
 def _sys_context(compiler: ExpressionCompiler, codes: list[Code], offset: int) -> Code | None:
     _wanted("SYS_CONTEXT", codes, 2, 3, offset)
-    namespace, parameter = (operators.text(code) for code in codes[:2])
-    if namespace is None or parameter is None:
+    if not (codes[0].literal and codes[1].literal):
         return None
-
-    def run(frame: Frame) -> str | None:
-        return user_environment(frame.ctx.host, namespace(frame), parameter(frame))
-
-    return Code(run, VARCHAR2)
+    nowhere = Frame(Context(compiler.host), None, 0, "")  # literals need no frame
+    namespace, name = (str(code.run(nowhere)).upper() for code in codes[:2])
+    attribute = ATTRIBUTES.get(name)
+    if namespace != "USERENV" or attribute is None:
+        return None
+    return Code(lambda f: attribute(f.ctx.host), VARCHAR2)
 
 
 _RULES: dict[str, Rule] = {
