@@ -37,7 +37,7 @@ class ParquetRows:
     """A Parquet file as a source, for measuring only: batches are read as they are asked for."""
 
     def __init__(self, path: Path) -> None:
-        self._file = pq.ParquetFile(path)
+        self._file = pq.ParquetFile(path, pre_buffer=False)
         self._empty = MemorySource(path.name, self._file.schema_arrow.empty_table())
         self.name = path.name
         self.scn: int | None = None
