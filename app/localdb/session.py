@@ -309,8 +309,8 @@ class Session:
         texts = [_bound(compiled, row) for row in rows]
         if len(texts) == 1 and compiled.rowid_text is not None:
             return self._change_one(compiled, compiled.rowid_text, texts[0], batch_errors=batch_errors)
-        if len(texts) >= bulk.LEAST_ROWS and (done := self._insert_at_once(compiled, texts)):
-            outcome.row_count, outcome.row_counts = done, [1] * len(texts)
+        if len(texts) >= bulk.LEAST_ROWS and (inserted := self._insert_at_once(compiled, texts)):
+            outcome.row_count, outcome.row_counts = inserted, [1] * len(texts)
             return outcome
         kinds = [column.type for column in compiled.columns]
         for offset, done in enumerate(self._change_many(compiled, texts, going_on=batch_errors)):

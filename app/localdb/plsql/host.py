@@ -37,7 +37,8 @@ class HostDatabase(Protocol):
 
 
 class Statement(Protocol):
-    kind: Kind
+    @property
+    def kind(self) -> Kind: ...
 
 
 class Host(Protocol):
@@ -50,7 +51,10 @@ class Host(Protocol):
     sid: int
     tags: dict[str, str]
     plsql: Any
-    in_transaction: bool
+
+    @property
+    def in_transaction(self) -> bool: ...
+
     time_zone_minutes: int  # of the session, east of UTC
 
     @property
