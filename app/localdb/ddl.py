@@ -144,9 +144,8 @@ class Definition:
             office.alter_user(names[0], options)
             office.set_quotas(names[0], options.get("quotas", {}))
         elif effect is Effect.DROP_USER:
-            if session.database.is_connected(names[0]):
-                raise oracle_error(1940)
-            office.drop_user(names[0], cascade=bool(options.get("cascade")))
+            connected = session.database.is_connected(names[0])
+            office.drop_user(names[0], cascade=bool(options.get("cascade")), connected=connected)
         elif effect is Effect.CREATE_ROLE:
             office.create_role(names[0])
         elif effect is Effect.DROP_ROLE:

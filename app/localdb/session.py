@@ -271,6 +271,8 @@ class Session:
             self._set_transaction(compiled.options)
         elif compiled.effect is Effect.ALTER_SESSION:
             self.alter(compiled.options)
+        elif compiled.effect is Effect.KILL_SESSION:
+            self._kill(*map(int, compiled.names))
         elif compiled.effect is Effect.LOCK_TABLE:
             self._lock_tables(compiled)
         elif compiled.effect is Effect.RUN_BLOCK:
@@ -428,6 +430,14 @@ class Session:
             elif name in self.nls:
                 self.nls[name] = value
                 self.link.set(f"oracle.{name.lower()}", value)
+
+    def _kill(self, sid: int, serial: int) -> None:
+        held = self.database.store.privileges(self.current_user)
+        if not self.database.store.is_dba(self.current_user) and "ALTER SYSTEM" not in held:
+            raise oracle_error(1031)
+        if (sid, serial) == (self.sid, self.serial):
+            raise oracle_error(27)
+        self.database.kill_session(sid, serial)
 
     def _set_transaction(self, options: Mapping[str, Any]) -> None:
         if options.get("read_only"):

@@ -118,10 +118,12 @@ class Administration:
                 " set max_bytes = excluded.max_bytes"
             )
 
-    def drop_user(self, name: str, *, cascade: bool) -> None:
+    def drop_user(self, name: str, *, cascade: bool, connected: bool) -> None:
         self._need("DROP USER")
         if not self._store.schema_exists(name):
             raise oracle_error(1918, name)
+        if connected:
+            raise oracle_error(1940)
         if not cascade and self._owns_something(name):
             raise oracle_error(1922, name)
         self._run(

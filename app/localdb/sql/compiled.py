@@ -46,6 +46,7 @@ class Effect(StrEnum):
     ROLLBACK_TO = "rollback to"  # names[0]
     SET_TRANSACTION = "set transaction"  # options: read_only, serializable, name
     ALTER_SESSION = "alter session"  # options: parameter -> value, upper-case names
+    KILL_SESSION = "kill session"  # names: sid, serial#
     CREATE_USER = "create user"  # names[0]; options: password, locked, quota ...
     ALTER_USER = "alter user"
     DROP_USER = "drop user"  # options: cascade

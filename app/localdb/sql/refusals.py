@@ -9,6 +9,7 @@ from __future__ import annotations
 from app.localdb.errors import OracleError
 
 TEXTS = {
+    26: "missing or invalid session ID",
     900: "invalid SQL statement",
     901: "invalid CREATE command",
     902: "invalid datatype",

@@ -90,6 +90,8 @@ class AccountsDdl(ObjectsDdl):
             self.alter_sequence()
         elif self.accept("SESSION"):
             self._alter_session()
+        elif self.accept("SYSTEM"):
+            self._alter_system()
         elif self.accept("USER"):
             self._user(Effect.ALTER_USER)
         elif self.token.word in _UNITS or self.at("VIEW"):
@@ -133,6 +135,21 @@ class AccountsDdl(ObjectsDdl):
             self.out.options[name] = value
         if not self.out.options:
             raise self.error(2248)
+
+    def _alter_system(self) -> None:
+        """ALTER SYSTEM KILL | DISCONNECT SESSION 'sid,serial#' [IMMEDIATE | POST_TRANSACTION]."""
+        if not (self.accept("KILL", "SESSION") or self.accept("DISCONNECT", "SESSION")):
+            raise self.unsupported("ALTER SYSTEM other than KILL SESSION")
+        if self.token.kind != T.STRING:
+            raise self.error(26)
+        numbers = self.advance().value.replace(" ", "").split(",")
+        if len(numbers) < 2 or not (numbers[0].isdigit() and numbers[1].isdigit()):
+            raise self.error(26)
+        if self.at("POST_TRANSACTION"):
+            raise self.unsupported("POST_TRANSACTION")
+        self.accept("IMMEDIATE")
+        self.out.effect = Effect.KILL_SESSION
+        self.out.names = numbers[:2]
 
     # -- users -------------------------------------------------------------------------------------------
 
