@@ -51,11 +51,12 @@ class Lease:
     _was_known: bool = False
     _database_away: bool = False
     _next_housekeeping: float = 0.0
+    _stopping: bool = False
     _beat_now: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        """Heartbeat for ever; now and then look for lost workers."""
-        while True:
+        """Heartbeat until told to stop; now and then look for lost workers."""
+        while not self._stopping:
             self._beat_now.clear()
             try:
                 await self._beat()
@@ -76,6 +77,11 @@ class Lease:
                     await self._beat_now.wait()
             except TimeoutError:
                 continue
+
+    def stop(self) -> None:
+        """Let `run` return after the heartbeat that is under way: one more would bring the worker's row back."""
+        self._stopping = True
+        self._beat_now.set()
 
     def beat_now(self) -> None:
         """Tell the database at once: the state has changed, or it said that it does not know this worker."""

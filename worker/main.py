@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import os
 import random
 import secrets
@@ -81,14 +82,12 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop, number)
         log.info("worker started", slots=self._settings.worker_slots, wakeup=self._settings.wakeup)
-        background = [
-            asyncio.create_task(self._lease.run()),
-            asyncio.create_task(self._bell.run(self._ring)),
-        ]
+        beating = asyncio.create_task(self._lease.run())
+        background = [beating, asyncio.create_task(self._bell.run(self._ring))]
         claiming = asyncio.create_task(self._claim_until_draining())
         try:
             await self._until_draining(claiming, *background)
-            return await self._drain(claiming)
+            return await self._drain(claiming, beating)
         finally:
             for task in background:
                 task.cancel()
@@ -224,7 +223,7 @@ class Worker:
         self._draining.set()
         self._wake.set()
 
-    async def _drain(self, claiming: asyncio.Task[None]) -> int:
+    async def _drain(self, claiming: asyncio.Task[None], beating: asyncio.Task[None]) -> int:
         """Let jobs end, then take them back; returns the exit status."""
         self._lease.beat_now()
         # A claim that is on its way may bring jobs; they get the grace like the others.
@@ -247,6 +246,8 @@ class Worker:
         for task in list(self._runs):
             task.cancel()
         await asyncio.gather(*list(self._runs), return_exceptions=True)
+        self._lease.stop()
+        await asyncio.wait({beating}, timeout=_LAST_CLAIM_SECONDS)
         return await self._say_good_bye(left)
 
     async def _all_ended(self) -> None:
@@ -270,6 +271,7 @@ class Worker:
 
 def _end_by_force() -> None:
     print("concord worker: the drain hung; ending by force", file=sys.stderr, flush=True)  # noqa: T201
+    faulthandler.dump_traceback()
     os._exit(_FORCED_STATUS)
 
 
