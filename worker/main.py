@@ -44,6 +44,7 @@ _FIRST_POLL_SECONDS = 0.2
 _RETRY_SECONDS = (0.5, 15.0)
 _DEBOUNCE_SECONDS = 0.05  # after the bell, by chance: a hundred workers must not ask at once for one job
 _LAST_CLAIM_SECONDS = 1.0  # for the answer to a claim when told to drain
+_CANCEL_AGAIN_SECONDS = 0.2
 _WRITE_SECONDS = 5.0  # to give jobs back after the grace
 _FORCE_AFTER_SECONDS = 9.0  # after the grace: the process ends, whatever it hangs on
 _DOUBTFUL_SECONDS = 60.0  # how long after a claim without an answer its jobs may still appear
@@ -89,9 +90,7 @@ class Worker:
             await self._until_draining(claiming, *background)
             return await self._drain(claiming, beating)
         finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+            await _end(*background)
 
     async def _until_draining(self, *tasks: asyncio.Task[None]) -> None:
         """Wait for the signal; a background task that breaks is a defect and ends the worker by a drain."""
@@ -228,8 +227,7 @@ class Worker:
         self._lease.beat_now()
         # A claim that is on its way may bring jobs; they get the grace like the others.
         await asyncio.wait({claiming}, timeout=_LAST_CLAIM_SECONDS)
-        claiming.cancel()
-        await asyncio.gather(claiming, return_exceptions=True)
+        await _end(claiming)
         waiting = [asyncio.create_task(self._hurry.wait()), asyncio.create_task(self._all_ended())]
         await asyncio.wait(waiting, timeout=self._settings.drain_seconds, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
@@ -243,9 +241,7 @@ class Worker:
             self._leave_now.set()
             log.error("jobs could not be given back; they run again elsewhere", jobs=len(self._runs))
         left = len(self._runs)
-        for task in list(self._runs):
-            task.cancel()
-        await asyncio.gather(*list(self._runs), return_exceptions=True)
+        await _end(*self._runs)
         self._lease.stop()
         await asyncio.wait({beating}, timeout=_LAST_CLAIM_SECONDS)
         return await self._say_good_bye(left)
@@ -267,6 +263,16 @@ class Worker:
             left += 1
         log.info("worker ended", jobs_left=left)
         return 1 if left else 0
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel and wait. More than once if need be: on Python 3.11 the driver's pool can swallow a cancellation
+    (asyncio.wait_for does when its own work ends at that moment), and the task would work on for ever."""
+    while alive := [task for task in tasks if not task.done()]:
+        for task in alive:
+            task.cancel()
+        await asyncio.wait(alive, timeout=_CANCEL_AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _end_by_force() -> None:
