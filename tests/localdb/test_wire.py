@@ -67,7 +67,7 @@ def block(directions: list[Direction], *rows: list[Any]) -> Outcome:
 
 def test_a_connection_knows_its_server(connection: oracledb.Connection, backend: FakeBackend) -> None:
     assert connection.version == "19.28.0.0.0"
-    assert connection.service_name == "freepdb1"
+    assert connection.service_name == "FREEPDB1"
     assert connection.session_id == 1
     assert connection.max_identifier_length == 128
     client = backend.sessions[0].client
@@ -390,8 +390,8 @@ def test_data_frames_have_the_types_of_the_description(
     assert table.column("ID").to_pylist() == list(range(1, 1001))
     assert table.column("AMOUNT").to_pylist()[-1] == 1000.25
     assert table.column("C").to_pylist()[4] == "ccccc"
-    backend.query("select id from frame", columns[:1], [row[:1] for row in rows])
-    batches = connection.fetch_df_batches("select id from frame", size=400)
+    backend.query("select * from batches", columns, rows)
+    batches = connection.fetch_df_batches("select * from batches", size=400)
     assert [batch.num_rows() for batch in batches] == [400, 400, 200]
 
 

@@ -119,9 +119,7 @@ class Executor:
         if request.defines:
             cursor = self.cursors.find(request.cursor)
             cursor.define(request.defines)
-            if cursor.statement is None:
-                return self._fetch(cursor, request.rows)
-            return self._block(cursor)
+            return self._fetch(cursor, request.rows)
         if request.text is None:
             cursor = self.cursors.find(request.cursor)
             if cursor.statement is None or not options & (Execute.EXECUTE | Execute.PARSE):

@@ -22,13 +22,14 @@ from app.localdb.wire.constants import (
     Packet,
 )
 from app.localdb.wire.errors import Disconnected, ProtocolError
-from app.localdb.wire.packets import DEFAULT_SDU
+from app.localdb.wire.packets import DEFAULT_SDU, MIN_SDU
 from app.localdb.wire.response import error_block, status
 from app.localdb.wire.throttle import Throttle
 from app.localdb.wire.writer import data, pair, ub
 
 MIN_VERSION = 315
-CONNECT_DATA_LENGTH, CONNECT_DATA_OFFSET = 16, 18  # within the payload of CONNECT
+# Where fields stand within the payload of CONNECT.
+CONNECT_DATA_LENGTH, CONNECT_DATA_OFFSET, LARGE_SDU = 16, 18, 50
 MAX_CONNECT_DATA = 230  # longer connect data comes in a packet of its own
 CAP_FIELD_VERSION, CAP_TTC4, TTC4_END_OF_RESPONSE = 7, 40, 0x20
 COMPILE_CAPS = bytes(CAP_FIELD_VERSION) + bytes((FieldVersion.MAX,)) + bytes(55 - CAP_FIELD_VERSION - 1)
@@ -69,6 +70,7 @@ class Handshake:
     notifications_only: bool = False
     details: dict[str, str] = field(default_factory=dict)
     version: int = 0  # of the protocol, as agreed
+    sdu: int = DEFAULT_SDU  # packet size, as agreed
     _before: bytes = b""  # replies of fast authentication that go ahead of phase one's
 
     def run(self) -> Login:
@@ -88,6 +90,8 @@ class Handshake:
         if version < MIN_VERSION:
             self._refuse(12618, "TNS versions are incompatible")
         self.version = min(version, Accept.VERSION)
+        wanted = int.from_bytes(payload[LARGE_SDU : LARGE_SDU + 4], "big")
+        self.sdu = min(max(wanted, MIN_SDU), DEFAULT_SDU) if wanted else DEFAULT_SDU
         length = int.from_bytes(payload[CONNECT_DATA_LENGTH : CONNECT_DATA_LENGTH + 2], "big")
         offset = int.from_bytes(payload[CONNECT_DATA_OFFSET : CONNECT_DATA_OFFSET + 2], "big") - 8
         if length <= MAX_CONNECT_DATA:
@@ -123,13 +127,13 @@ class Handshake:
                 bytes(10),
                 bytes((Accept.NO_NETWORK_ENCRYPTION, Accept.NO_NETWORK_ENCRYPTION)),
                 bytes(8),
-                DEFAULT_SDU.to_bytes(4, "big"),
+                self.sdu.to_bytes(4, "big"),
                 bytes(5),
                 flags.to_bytes(4, "big"),
             )
         )
         self.channel.packets.send(Packet.ACCEPT, body)
-        self.channel.packets.sdu = DEFAULT_SDU
+        self.channel.packets.sdu = self.sdu
         self.channel.packets.large = True
 
     def _refuse(self, code: int, text: str) -> None:
@@ -333,7 +337,7 @@ class Handshake:
             ("AUTH_MAX_IDEN_LENGTH", str(MAX_IDENTIFIER)),
             ("AUTH_SC_DBUNIQUE_NAME", name),
             ("AUTH_SC_REAL_DBUNIQUE_NAME", name),
-            ("AUTH_SC_SERVICE_NAME", name.lower()),
+            ("AUTH_SC_SERVICE_NAME", name),
             ("AUTH_INSTANCENAME", "FREE"),
         ]
         body = b"".join(pair(key, value) for key, value in pairs)

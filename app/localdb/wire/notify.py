@@ -137,6 +137,8 @@ class Subscriptions:
         subscription = self._by_number.get(number)
         if subscription is None:
             raise OracleError(29970, "Specified registration id does not exist")
+        if session.in_transaction:
+            raise OracleError(29975, "Cannot register a query in the middle of an active transaction")
         assert cursor.statement is not None
         with self._lock:
             self._last_query += 1

@@ -15,7 +15,8 @@ from app.localdb.wire.errors import Disconnected, ProtocolError
 HEADER = 8
 DATA_HEADER = 10
 RECEIVE = 262_144  # bytes asked of the socket at once
-DEFAULT_SDU = 65_536  # what ACCEPT tells the client; it may not send larger packets
+DEFAULT_SDU = 65_536  # bytes of the largest packet; a client that asks for less gets less
+MIN_SDU = 512
 FROM_CLIENT = frozenset({Packet.CONNECT, Packet.DATA, Packet.MARKER})
 
 
