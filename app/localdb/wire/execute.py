@@ -141,12 +141,14 @@ class Executor:
                 options |= Execute.EXECUTE  # Oracle runs DDL when it is parsed
             if not options & Execute.EXECUTE:
                 return self._describe_only(cursor)
+            # A query that is executed again states its rows as executions; with LOBs only so.
+            wants_rows = options & Execute.FETCH or (request.executions and cursor.scanned.is_query)
             return self._run(
                 cursor,
                 values,
                 request.executions,
                 commit=bool(options & Execute.COMMIT),
-                prefetch=request.rows if options & Execute.FETCH else 0,
+                prefetch=request.rows if wants_rows else 0,
                 batch_errors=bool(options & Execute.BATCH_ERRORS),
                 row_counts=bool(request.flags & Execute.FLAG_DML_ROW_COUNTS),
                 scrollable=bool(request.flags & Execute.FLAG_SCROLLABLE),
