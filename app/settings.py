@@ -57,6 +57,9 @@ class Settings:
     """All settings of one process. The field `db_pool_size` is set by CONCORD_DB_POOL_SIZE, and so on."""
 
     home: Path = knob(default_home, "folder for state: generated secrets and job work files")
+    results_dir: str = knob(
+        "", "folder of result files, shared by API and workers; `results` in home if empty"
+    )
 
     # The database
     db_dsn: str = knob("localhost:1521/FREEPDB1", "where the database listens: host:port/service")
@@ -125,6 +128,11 @@ class Settings:
             )
         if self.jwt_secret and len(self.jwt_secret.encode()) < 32:
             raise SettingsError("CONCORD_JWT_SECRET is shorter than 32 bytes.")
+
+    @property
+    def results(self) -> Path:
+        """The folder of result files: those of one attempt at a job are in JOB_ID/RUN_TOKEN below it."""
+        return Path(self.results_dir) if self.results_dir else self.home / "results"
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None) -> Self:

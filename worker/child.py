@@ -38,7 +38,8 @@ def main() -> int:
         die_with_parent(spec.pop("parent_pid"))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         runner = load(spec.pop("runner"))
-        task = Task(work_dir=Path(spec.pop("work_dir")), **spec)
+        work_dir, results_dir = Path(spec.pop("work_dir")), Path(spec.pop("results_dir"))
+        task = Task(work_dir=work_dir, results_dir=results_dir, **spec)
         try:
             _send(pipe, _last_words(runner, task, _reporter(pipe)))
         except MemoryError:

@@ -67,7 +67,8 @@ async def prepare(storage: OracleJobStorage, dictionary: Dictionary, job_id: str
 def run(task: Task, report: Report) -> dict[str, Any]:
     """In the job's process: compare and return the result document. Raises JobFailed and oracledb.Error."""
     # Imported here: a worker that only supervises does not need the engines' libraries.
-    from worker.engines.arrow_duckdb import MIN_MEMORY_MB, ArrowDuckDBComparison
+    from worker.engines import workflow
+    from worker.engines.arrow_duckdb import MIN_MEMORY_MB
     from worker.engines.errors import EngineError, MemoryLimitReached, SourceFailed, WorkFolderFull
     from worker.engines.plan import ColumnRule, ComparisonPlan
     from worker.engines.sources.oracle import OracleTableSource
@@ -87,8 +88,9 @@ def run(task: Task, report: Report) -> dict[str, Any]:
             for place in (comparison.source, comparison.target)
         )
         memory_mb = max(MIN_MEMORY_MB, task.memory_limit_mb - _LIBRARIES_MB)
-        engine = ArrowDuckDBComparison(source, target, plan, task.work_dir, memory_mb)
-        document: dict[str, Any] = engine.run(report).to_document()
+        outcome = workflow.run(
+            source, target, plan, workflow.Wanted(), report, task.work_dir, task.results_dir, memory_mb
+        )
     except SourceFailed as error:
         raise JobFailed(Failed("database", error.sentence, error.retryable)) from error
     except MemoryLimitReached as error:
@@ -97,7 +99,7 @@ def run(task: Task, report: Report) -> dict[str, Any]:
         raise JobFailed(Failed("engine", error.sentence, error.retryable)) from error
     except EngineError as error:  # all others refuse what was asked for
         raise JobFailed(Failed("bad_request", error.sentence, error.retryable)) from error
-    return document
+    return outcome.document
 
 
 KINDS = {"COMPARE": Kind(runner="worker.compare:run", prepare=prepare)}

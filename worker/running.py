@@ -171,6 +171,7 @@ class Run:
             "kind": self.claimed.kind,
             "request": request,
             "work_dir": str(folder),
+            "results_dir": str(self.settings.results / self.claimed.job_id / str(self.claimed.run_token)),
             "memory_limit_mb": self.settings.job_memory_mb,
             "dsn": self.settings.db_dsn,
             "user": self.settings.db_user,

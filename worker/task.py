@@ -34,6 +34,7 @@ class Task:
     kind: str
     request: dict[str, Any]  # as the worker prepared it for this kind
     work_dir: Path  # exists, empty, removed afterwards
+    results_dir: Path  # of this attempt alone; made by whoever writes a file there, and stays
     memory_limit_mb: int  # of the whole process
     dsn: str
     user: str

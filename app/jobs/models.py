@@ -197,6 +197,12 @@ class ComparisonResults(msgspec.Struct, frozen=True, kw_only=True):
     samples: dict[str, Any]
     compared: dict[str, Any]
     ml_analysis: dict[str, Any] | None = None
+    workflow: Annotated[
+        dict[str, Any] | None, Meta(description="`steps`: which engine did what, why, and how long it took.")
+    ] = None
+    files: Annotated[
+        list[dict[str, Any]], Meta(description="Files of this result: name, rows, bytes, sha256, media_type.")
+    ] = []
 
 
 class DashboardMetrics(msgspec.Struct, frozen=True, kw_only=True):

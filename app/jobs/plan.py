@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from app.jobs.models import ComparisonRequest
 from app.oracle.dictionary import Dictionary, RequestError, Table, column_name
+from app.oracle.keys import shared_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +65,14 @@ def _key(request: ComparisonRequest, source: Table, target: Table) -> tuple[tupl
             raise RequestError("key", "a column stands in the key twice.")
         return tuple(names), "given"
     common = source.column_names & target.column_names
-    usable = [key for key in source.row_keys() + target.row_keys() if common.issuperset(key.columns)]
-    if not usable:
+    best = shared_key(source.row_keys(), target.row_keys(), common)
+    if best is None:
         raise RequestError(
             "key",
             f"{source} and {target} have no primary key or unique key of NOT NULL columns in common: "
             "name the key columns.",
         )
-    best = usable[0]
-    return best.columns, "primary key" if best.primary else f"unique key {best.name}"
+    return best.columns, best.origin
 
 
 def _tolerances(

@@ -154,6 +154,8 @@ class OracleJobStorage:
             samples=document.get("samples", {}),
             compared=document.get("compared", {}),
             ml_analysis=_document(ml_analysis),
+            workflow=document.get("workflow"),
+            files=document.get("files", []),
         )
 
     # Claimed and run by a worker

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from app.oracle.keys import PRIMARY_KEY
 from app.oracle.pool import OraclePool
 
 # An identifier as Oracle reads it without quotes, or in double quotes: anything but quotes and NUL.
@@ -52,6 +53,10 @@ class Key:
     name: str
     primary: bool
     columns: tuple[str, ...]
+
+    @property
+    def origin(self) -> str:
+        return PRIMARY_KEY if self.primary else f"unique key {self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from app.oracle.keys import shared_key
 from worker.engines.errors import BadPlan, IncomparableTypes, UnsupportedColumn
 from worker.engines.plan import ColumnRule, ComparisonPlan
-from worker.engines.sources.base import PRIMARY_KEY, ColumnInfo, DeclaredKey, Source
+from worker.engines.sources.base import ColumnInfo, Source
 from worker.engines.values import NUMERIC, Kind, ValueType, common_type
 
 
@@ -131,24 +132,14 @@ def _key(source: Source, target: Source, plan: ComparisonPlan) -> tuple[list[str
         if len(set(key)) < len(key):
             raise BadPlan(f"The key names a column twice: {_listing(plan.key)}.")
         return key, "given"
-    declared = [*source.declared_keys(), *target.declared_keys()]
     common = {c.name.upper() for c in source.schema()} & {c.name.upper() for c in target.schema()}
-    usable = [key for key in declared if common.issuperset(_names(key))]
-    shared = {frozenset(_names(key)) for key in source.declared_keys()} & {
-        frozenset(_names(key)) for key in target.declared_keys()
-    }
-    usable = [key for key in usable if frozenset(_names(key)) in shared] or usable
-    if usable:
-        best = min(usable, key=lambda key: key.origin != PRIMARY_KEY)
-        return _names(best), best.origin
+    best = shared_key(source.declared_keys(), target.declared_keys(), common)
+    if best is not None:
+        return [name.upper() for name in best.columns], best.origin
     raise BadPlan(
         f"Neither {source.name} nor {target.name} declares a primary or unique key whose columns both have. "
         "Name the key columns in the request."
     )
-
-
-def _names(key: DeclaredKey) -> list[str]:
-    return [name.upper() for name in key.columns]
 
 
 def _pair(a: ColumnInfo, b: ColumnInfo, rule: ColumnRule | None, *, is_key: bool = False) -> ComparedColumn:

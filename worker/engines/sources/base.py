@@ -10,8 +10,6 @@ import pyarrow as pa
 
 from worker.engines.values import ValueType
 
-PRIMARY_KEY = "primary key"
-
 
 @dataclass(frozen=True, slots=True)
 class ColumnInfo:

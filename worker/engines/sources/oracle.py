@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from app.oracle.dictionary import quoted
 from app.oracle.errors import code_of, heals, translate
+from app.oracle.keys import PRIMARY_KEY
 from worker.engines.errors import SourceFailed, SourceInterrupted
-from worker.engines.sources.base import PRIMARY_KEY, ColumnInfo, DeclaredKey
+from worker.engines.sources.base import ColumnInfo, DeclaredKey
 from worker.engines.sources.oracle_types import Selection, described, selection
 
 BATCH_ROWS = 20_000

@@ -1,0 +1,93 @@
+"""The workflow of one comparison: which engines run, in what order and why, and what comes out of them.
+
+outcome = run(source, target, plan, Wanted(), progress, work_dir, results_dir, memory_limit_mb)
+outcome.document["summary"]
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from worker.engines.arrow_duckdb import ArrowDuckDBComparison
+from worker.engines.errors import BadPlan
+from worker.engines.plan import ComparisonPlan
+from worker.engines.progress import Progress
+from worker.engines.sources.base import Source
+
+AUTO, ARROW_DUCKDB = "auto", "arrow_duckdb"
+ENGINES = (AUTO, ARROW_DUCKDB)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the workflow is to do beside comparing. `engine` is one of ENGINES."""
+
+    engine: str = AUTO
+    ml: bool = False
+    export: bool = True
+    repair: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFile:
+    """A file beside the result document. `sha256` is in hexadecimal, `bytes` its size."""
+
+    name: str
+    path: Path
+    rows: int
+    bytes: int
+    sha256: str
+    media_type: str
+
+    def to_document(self) -> dict[str, Any]:
+        """What the result document says of the file; its place on this machine is not part of that."""
+        return {
+            "name": self.name,
+            "rows": self.rows,
+            "bytes": self.bytes,
+            "sha256": self.sha256,
+            "media_type": self.media_type,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result document, JSON-able, and the files that belong to it."""
+
+    document: dict[str, Any]
+    files: tuple[ResultFile, ...]
+
+
+def run(
+    source: Source,
+    target: Source,
+    plan: ComparisonPlan,
+    wanted: Wanted,
+    progress: Progress,
+    work_dir: Path,
+    results_dir: Path | None,
+    memory_limit_mb: int,
+    threads: int | None = None,
+) -> Outcome:
+    """Compare `source` (side A, the reference) with `target` (side B).
+
+    `work_dir` must exist and is left as it was; result files go below `results_dir`, none if it is None.
+    `progress` may raise to cancel; what it raises comes out unchanged. Raises EngineError.
+    """
+    if wanted.engine not in ENGINES:
+        raise BadPlan(f"There is no engine {wanted.engine!r}; choose one of {', '.join(ENGINES)}.")
+    start = time.monotonic()
+    engine = ArrowDuckDBComparison(source, target, plan, work_dir, memory_limit_mb, threads)
+    document = engine.run(progress).to_document()
+    why = "asked for" if wanted.engine == ARROW_DUCKDB else "serves every pair of sources"
+    step = {
+        "name": "compare",
+        "engine": ARROW_DUCKDB,
+        "why": why,
+        "seconds": round(time.monotonic() - start, 3),
+    }
+    document |= {"ml_analysis": None, "workflow": {"steps": [step]}, "files": []}
+    return Outcome(document, ())
