@@ -25,10 +25,11 @@ from app.settings import Settings
 _PLAIN_IDENTIFIER = re.compile(r"[A-Z][A-Z0-9_$#]{0,127}")
 _LEDGER = "schema/0000_schema_migrations.sql"
 # What a step may meet that ran before but was not recorded as done: name in use, column exists, primary or
-# unique key exists, constraint exists, columns indexed already, column nullable already / not null already.
+# unique key exists, constraint exists, columns indexed already, column nullable already / not null already,
+# index dropped already.
 _ALREADY_DONE = frozenset(
     {"ORA-00955", "ORA-01430", "ORA-02260", "ORA-02261", "ORA-02264", "ORA-02275", "ORA-01408"}
-    | {"ORA-01442", "ORA-01451"}
+    | {"ORA-01442", "ORA-01451", "ORA-01418"}
 )
 # What is created as a whole, in this order: specifications before what uses them, grants last.
 _REPEATABLE = (("packages", ".pks"), ("views", ".sql"), ("packages", ".pkb"))

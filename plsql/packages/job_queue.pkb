@@ -4,8 +4,8 @@ create or replace package body job_queue is
 
    co_promotion_limit             constant pls_integer := 100; -- due jobs made claimable by one claim
    co_requeue_limit               constant pls_integer := 100; -- jobs taken from lost workers by one call
-   co_first_backoff_seconds       constant pls_integer := 5;
-   co_longest_backoff_seconds     constant pls_integer := 600;
+   co_purge_limit                 constant pls_integer := 10000; -- jobs deleted by one call
+   co_enqueue_tries               constant pls_integer := 3; -- while jobs with the same unique key come and end
 
    e_check_violated               exception;
    e_value_too_large              exception;
@@ -14,8 +14,19 @@ create or replace package body job_queue is
    pragma exception_init(e_value_too_large, -12899);
    pragma exception_init(e_number_too_large, -1438);
 
+   type r_kind_type               is record (
+      queue_name                  job_kinds.queue_name%type
+     ,priority                    job_kinds.priority%type
+     ,max_attempts                job_kinds.max_attempts%type
+     ,backoff_base_seconds        job_kinds.backoff_base_seconds%type
+     ,backoff_factor              job_kinds.backoff_factor%type
+     ,backoff_cap_seconds         job_kinds.backoff_cap_seconds%type
+     ,backoff_jitter              job_kinds.backoff_jitter%type
+   );
+
    type r_run_type                is record (
       rid                         rowid
+     ,kind                        comparison_jobs.kind%type
      ,attempt                     comparison_jobs.attempt%type
      ,max_attempts                comparison_jobs.max_attempts%type
      ,cancel_requested            comparison_jobs.cancel_requested%type
@@ -41,13 +52,74 @@ create or replace package body job_queue is
            + extract(second from l_elapsed);
    end elapsed_seconds;
 
-   function backoff_seconds(
-      in_attempt                  in pls_integer
-   ) return number is
+   -- What JOB_KINDS says of a kind, and the constants where it says nothing.
+   function kind_of(
+      in_kind                     in job_kinds.kind%type
+   ) return r_kind_type is
+      cursor c_kind is
+         select k.queue_name
+               ,k.priority
+               ,k.max_attempts
+               ,k.backoff_base_seconds
+               ,k.backoff_factor
+               ,k.backoff_cap_seconds
+               ,k.backoff_jitter
+           from job_kinds k
+          where k.kind = in_kind;
+      r_kind                      r_kind_type;
    begin
-      return least(co_longest_backoff_seconds, co_first_backoff_seconds * power(2, least(in_attempt, 20) - 1))
-           * sys.dbms_random.value(low => 0.75, high => 1.25);
+      open c_kind;
+      fetch c_kind into r_kind;
+      close c_kind;
+      if r_kind.queue_name is null then
+         r_kind.queue_name           := co_queue_name;
+         r_kind.priority             := co_priority;
+         r_kind.max_attempts         := co_max_attempts;
+         r_kind.backoff_base_seconds := co_backoff_base_seconds;
+         r_kind.backoff_factor       := co_backoff_factor;
+         r_kind.backoff_cap_seconds  := co_backoff_cap_seconds;
+         r_kind.backoff_jitter       := co_backoff_jitter;
+      end if;
+      return r_kind;
+   end kind_of;
+
+   function backoff_seconds(
+      in_kind                     in job_kinds.kind%type
+     ,in_attempt                  in pls_integer
+   ) return number is
+      r_kind                      r_kind_type := kind_of(in_kind => in_kind);
+   begin
+      -- The exponent ends at 19, where every factor has long met its cap and no NUMBER overflows.
+      return least(
+                r_kind.backoff_cap_seconds
+               ,r_kind.backoff_base_seconds * power(r_kind.backoff_factor, least(in_attempt, 20) - 1)
+             )
+             * sys.dbms_random.value(low => 1 - r_kind.backoff_jitter, high => 1 + r_kind.backoff_jitter);
    end backoff_seconds;
+
+   -- ERROR_DETAILS of what the queue itself has to say.
+   function error_json(
+      in_code                     in varchar2
+     ,in_sentence                 in varchar2
+     ,in_attempt                  in comparison_jobs.attempt%type
+     ,in_worker_id                in comparison_jobs.worker_id%type
+     ,in_retryable                in varchar2
+     ,in_at                       in timestamp
+   ) return varchar2 is
+      l_json                      varchar2(4000 char);
+   begin
+      select json_object(
+                'code'      value in_code
+               ,'sentence'  value in_sentence
+               ,'attempt'   value in_attempt
+               ,'worker'    value in_worker_id
+               ,'retryable' value in_retryable format json
+               ,'at'        value to_char(in_at, 'YYYY-MM-DD"T"HH24:MI:SS.FF3"Z"')
+             )
+        into l_json
+        from dual;
+      return l_json;
+   end error_json;
 
    function new_job_id return varchar2 is
       l_hex                       varchar2(32 char) := lower(rawtohex(sys_guid()));
@@ -66,6 +138,7 @@ create or replace package body job_queue is
    ) return r_run_type is
       cursor c_run is
          select j.rowid as rid
+               ,j.kind
                ,j.attempt
                ,j.max_attempts
                ,j.cancel_requested
@@ -100,76 +173,239 @@ create or replace package body job_queue is
          raise_application_error(co_not_found, 'There is no job ' || in_job_id || '.');
    end locked_status;
 
+   -- Locks a job that must be PENDING; raises co_not_found and co_wrong_state.
+   procedure lock_pending(
+      in_job_id                   in comparison_jobs.job_id%type
+     ,in_wish                     in varchar2
+   ) is
+      l_status                    comparison_jobs.status%type := locked_status(in_job_id => in_job_id);
+   begin
+      if l_status <> 'PENDING' then
+         raise_application_error(co_wrong_state, 'Job ' || in_job_id || ' is ' || l_status || '; only a PENDING job can be ' || in_wish || '.');
+      end if;
+   end lock_pending;
+
+   -- The run that a row is about to give up goes into the history.
+   procedure keep_attempt(
+      in_rid                      in rowid
+     ,in_outcome                  in job_attempts.outcome%type
+     ,in_ended_at                 in timestamp
+     ,in_error_details            in job_attempts.error_details%type default null
+   ) is
+   begin
+      insert into job_attempts (
+         job_id
+        ,run_token
+        ,attempt
+        ,worker_id
+        ,started_at
+        ,ended_at
+        ,outcome
+        ,error_details
+      )
+      select j.job_id
+            ,j.run_token
+            ,j.attempt
+            ,j.worker_id
+            ,j.started_at
+            ,in_ended_at
+            ,in_outcome
+            ,in_error_details
+        from comparison_jobs j
+       where j.rowid = in_rid;
+   end keep_attempt;
+
+   -- The waiting or running job of a kind under a unique key, by the expressions of COMPARISON_JOBS_ACTIVE_UK.
+   function active_job(
+      in_kind                     in comparison_jobs.kind%type
+     ,in_unique_key               in comparison_jobs.unique_key%type
+   ) return varchar2 is
+      l_job_id                    comparison_jobs.job_id%type;
+   begin
+      select max(j.job_id)
+        into l_job_id
+        from comparison_jobs j
+       where case when j.status in ('PENDING', 'RUNNING') and j.unique_key is not null then j.kind end = in_kind
+         and case when j.status in ('PENDING', 'RUNNING') then j.unique_key end = in_unique_key;
+      return l_job_id;
+   end active_job;
+
    function enqueue(
       in_kind                     in comparison_jobs.kind%type
      ,in_table_name               in comparison_jobs.table_name%type
      ,in_request_config           in comparison_jobs.request_config%type
      ,in_submitted_by             in comparison_jobs.submitted_by%type
-     ,in_queue_name               in comparison_jobs.queue_name%type   default 'DEFAULT'
-     ,in_priority                 in comparison_jobs.priority%type     default 5
+     ,in_queue_name               in comparison_jobs.queue_name%type   default null
+     ,in_priority                 in comparison_jobs.priority%type     default null
      ,in_due_at                   in comparison_jobs.due_at%type       default null
-     ,in_max_attempts             in comparison_jobs.max_attempts%type default 3
+     ,in_max_attempts             in comparison_jobs.max_attempts%type default null
      ,in_unique_key               in comparison_jobs.unique_key%type   default null
      ,in_job_id                   in comparison_jobs.job_id%type       default null
+     ,in_limit_key                in comparison_jobs.limit_key%type    default null
+     ,in_if_active                in varchar2                          default 'REFUSE'
    ) return varchar2 is
-      l_now                       timestamp(6)                := utc_now;
-      l_job_id                    comparison_jobs.job_id%type := nvl(in_job_id, new_job_id);
-      l_ready                     comparison_jobs.ready%type  := 1;
+      l_now                       timestamp(6)                      := utc_now;
+      l_job_id                    comparison_jobs.job_id%type       := nvl(in_job_id, new_job_id);
+      l_active_id                 comparison_jobs.job_id%type;
+      r_kind                      r_kind_type                       := kind_of(in_kind => in_kind);
+      l_queue_name                comparison_jobs.queue_name%type   := nvl(in_queue_name, r_kind.queue_name);
+      l_priority                  comparison_jobs.priority%type     := nvl(in_priority, r_kind.priority);
+      l_max_attempts              comparison_jobs.max_attempts%type := nvl(in_max_attempts, r_kind.max_attempts);
    begin
-      if in_kind is null or in_table_name is null or in_queue_name is null or in_request_config is null then
-         raise_application_error(co_bad_argument, 'Kind, table name, queue name and request must be given.');
+      if in_kind is null or in_table_name is null or in_request_config is null then
+         raise_application_error(co_bad_argument, 'Kind, table name and request must be given.');
       end if;
-      if in_due_at > l_now then
-         l_ready := 0;
+      if in_if_active is null or in_if_active not in ('REFUSE', 'RETURN') then
+         raise_application_error(co_bad_argument, 'What to do if a job is active must be REFUSE or RETURN, not ' || in_if_active || '.');
       end if;
-      insert into comparison_jobs (
-         job_id
-        ,kind
-        ,table_name
-        ,status
-        ,queue_name
-        ,priority
-        ,due_at
-        ,ready
-        ,max_attempts
-        ,unique_key
-        ,submitted_by
-        ,created_at
-        ,request_config
-      ) values (
-         l_job_id
-        ,in_kind
-        ,in_table_name
-        ,'PENDING'
-        ,in_queue_name
-        ,in_priority
-        ,nvl(in_due_at, l_now)
-        ,l_ready
-        ,in_max_attempts
-        ,in_unique_key
-        ,in_submitted_by
-        ,l_now
-        ,in_request_config
-      );
-      return l_job_id;
-   exception
-      when dup_val_on_index then
-         if instr(sqlerrm, 'COMPARISON_JOBS_ACTIVE_UK') > 0 then
-            raise_application_error(co_already_active, 'A job of kind ' || in_kind || ' with the unique key ' || in_unique_key || ' is already waiting or running.');
+      for l_try in 1 .. co_enqueue_tries
+      loop
+         begin
+            insert into comparison_jobs (
+               job_id
+              ,kind
+              ,table_name
+              ,status
+              ,queue_name
+              ,priority
+              ,due_at
+              ,max_attempts
+              ,unique_key
+              ,limit_key
+              ,submitted_by
+              ,created_at
+              ,request_config
+            ) values (
+               l_job_id
+              ,in_kind
+              ,in_table_name
+              ,'PENDING'
+              ,l_queue_name
+              ,l_priority
+              ,nvl(in_due_at, l_now)
+              ,l_max_attempts
+              ,in_unique_key
+              ,in_limit_key
+              ,in_submitted_by
+              ,l_now
+              ,in_request_config
+            );
+            return l_job_id;
+         exception
+            when dup_val_on_index then
+               if instr(sqlerrm, 'COMPARISON_JOBS_ACTIVE_UK') = 0 then
+                  raise_application_error(co_bad_argument, 'There is already a job ' || l_job_id || '.');
+               end if;
+         end;
+         if in_if_active = 'RETURN' then
+            l_active_id := active_job(in_kind => in_kind, in_unique_key => in_unique_key);
+            if l_active_id is not null then
+               return l_active_id;
+            end if;
          end if;
-         raise_application_error(co_bad_argument, 'There is already a job ' || l_job_id || '.');
+         exit when in_if_active = 'REFUSE';
+      end loop;
+      raise_application_error(co_already_active, 'A job of kind ' || in_kind || ' with the unique key ' || in_unique_key || ' is already waiting or running.');
+   exception
       when e_check_violated or e_value_too_large or e_number_too_large then
          raise_application_error(co_bad_argument, 'The job breaks a rule of COMPARISON_JOBS: ' || sqlerrm);
    end enqueue;
 
-   -- Jobs whose time has come become claimable. Reads the due part of the index of waiting jobs only.
-   procedure promote_due(
-      in_now                      in timestamp
+   procedure enqueue_many(
+      in_kind                     in  comparison_jobs.kind%type
+     ,in_table_names              in  t_text_list
+     ,in_request_configs          in  t_document_list
+     ,in_submitted_by             in  comparison_jobs.submitted_by%type
+     ,in_queue_name               in  comparison_jobs.queue_name%type
+     ,in_priority                 in  comparison_jobs.priority%type
+     ,in_due_at                   in  comparison_jobs.due_at%type
+     ,in_max_attempts             in  comparison_jobs.max_attempts%type
+     ,in_unique_keys              in  t_text_list
+     ,in_limit_keys               in  t_text_list
+     ,out_job_ids                 out t_text_list
    ) is
+      l_now                       timestamp(6)                      := utc_now;
+      l_due_at                    comparison_jobs.due_at%type       := nvl(in_due_at, l_now);
+      r_kind                      r_kind_type                       := kind_of(in_kind => in_kind);
+      l_queue_name                comparison_jobs.queue_name%type   := nvl(in_queue_name, r_kind.queue_name);
+      l_priority                  comparison_jobs.priority%type     := nvl(in_priority, r_kind.priority);
+      l_max_attempts              comparison_jobs.max_attempts%type := nvl(in_max_attempts, r_kind.max_attempts);
+      t_unique_keys               t_text_list;
+      t_limit_keys                t_text_list;
+   begin
+      if in_kind is null then
+         raise_application_error(co_bad_argument, 'The kind must be given.');
+      end if;
+      if in_table_names.count <> in_request_configs.count then
+         raise_application_error(co_bad_argument, 'There are ' || in_table_names.count || ' table names and ' || in_request_configs.count || ' requests; each job needs one of both.');
+      end if;
+      for i in 1 .. in_table_names.count
+      loop
+         if not in_table_names.exists(i) or not in_request_configs.exists(i) then
+            raise_application_error(co_bad_argument, 'The lists must count from 1 without a gap.');
+         end if;
+         if in_table_names(i) is null or in_request_configs(i) is null then
+            raise_application_error(co_bad_argument, 'Job ' || i || ' has no table name or no request.');
+         end if;
+         out_job_ids(i)   := new_job_id;
+         t_unique_keys(i) := null;
+         t_limit_keys(i)  := null;
+         if in_unique_keys.exists(i) then
+            t_unique_keys(i) := in_unique_keys(i);
+         end if;
+         if in_limit_keys.exists(i) then
+            t_limit_keys(i) := in_limit_keys(i);
+         end if;
+      end loop;
+      savepoint before_enqueue_many;
+      forall i in 1 .. in_table_names.count
+         insert into comparison_jobs (
+            job_id
+           ,kind
+           ,table_name
+           ,status
+           ,queue_name
+           ,priority
+           ,due_at
+           ,max_attempts
+           ,unique_key
+           ,limit_key
+           ,submitted_by
+           ,created_at
+           ,request_config
+         ) values (
+            out_job_ids(i)
+           ,in_kind
+           ,in_table_names(i)
+           ,'PENDING'
+           ,l_queue_name
+           ,l_priority
+           ,l_due_at
+           ,l_max_attempts
+           ,t_unique_keys(i)
+           ,t_limit_keys(i)
+           ,in_submitted_by
+           ,l_now
+           ,in_request_configs(i)
+         );
+   exception
+      when dup_val_on_index then
+         rollback to savepoint before_enqueue_many;
+         raise_application_error(co_already_active, 'Nothing was enqueued: a job of kind ' || in_kind || ' with one of the unique keys is already waiting or running, or a key stands in the list twice.');
+      when e_check_violated or e_value_too_large or e_number_too_large then
+         rollback to savepoint before_enqueue_many;
+         raise_application_error(co_bad_argument, 'Nothing was enqueued: a job breaks a rule of COMPARISON_JOBS: ' || sqlerrm);
+   end enqueue_many;
+
+   -- Reads the due part of the index of waiting jobs and nothing of the future.
+   procedure promote_due(
+      out_promoted                out number
+   ) is
+      l_now                       timestamp(6) := utc_now;
       cursor c_due is
          select /*+ index(j comparison_jobs_waiting_idx) */ j.rowid as rid
            from comparison_jobs j
-          where case when j.status = 'PENDING' and j.ready = 0 then j.due_at end <= in_now
+          where case when j.status = 'PENDING' and j.ready = 0 and j.held = 0 then j.due_at end <= l_now
             for update of j.status skip locked;
       t_rids                      t_rowid_list;
    begin
@@ -181,13 +417,30 @@ create or replace package body job_queue is
             set j.ready = 1
           where j.rowid = t_rids(i)
             and j.status = 'PENDING'
-            and j.ready = 0;
+            and j.ready = 0
+            and j.held = 0;
+      out_promoted := t_rids.count;
    end promote_due;
 
-   procedure claim(
+   -- Under the lock of its own row a worker is either registered or declared lost, never both.
+   procedure lock_worker(
+      in_worker_id                in workers.worker_id%type
+     ,in_now                      in timestamp
+   ) is
+   begin
+      update workers w
+         set w.heartbeat_at = in_now
+       where w.worker_id = in_worker_id;
+      if sql%rowcount = 0 then
+         raise_application_error(co_wrong_state, 'Worker ' || in_worker_id || ' is not registered: a heartbeat comes before a claim.');
+      end if;
+   end lock_worker;
+
+   procedure claim_unlimited(
       in_worker_id                in  workers.worker_id%type
      ,in_queue_name               in  comparison_jobs.queue_name%type
      ,in_limit                    in  pls_integer
+     ,in_now                      in  timestamp
      ,out_job_ids                 out t_text_list
      ,out_run_tokens              out t_number_list
      ,out_kinds                   out t_text_list
@@ -203,24 +456,13 @@ create or replace package body job_queue is
                   ,case when j.status = 'PENDING' and j.ready = 1 then j.due_at end
                   ,case when j.status = 'PENDING' and j.ready = 1 then j.job_id end
             for update of j.status skip locked;
-      l_now                       timestamp(6) := utc_now;
       t_rids                      t_rowid_list;
    begin
-      if in_limit is null or in_limit < 1 then
-         raise_application_error(co_bad_argument, 'The limit of a claim must be 1 or more.');
-      end if;
-      promote_due(in_now => l_now);
       open c_claimable;
       fetch c_claimable bulk collect into t_rids limit in_limit;
       close c_claimable;
       if t_rids.count > 0 then
-         -- Under the lock of its own row a worker is either registered or declared lost, never both.
-         update workers w
-            set w.heartbeat_at = l_now
-          where w.worker_id = in_worker_id;
-         if sql%rowcount = 0 then
-            raise_application_error(co_wrong_state, 'Worker ' || in_worker_id || ' is not registered: a heartbeat comes before a claim.');
-         end if;
+         lock_worker(in_worker_id => in_worker_id, in_now => in_now);
       end if;
       forall i in 1 .. t_rids.count
          update comparison_jobs j
@@ -228,17 +470,184 @@ create or replace package body job_queue is
                ,j.worker_id            = in_worker_id
                ,j.run_token            = j.run_token + 1
                ,j.attempt              = j.attempt + 1
-               ,j.cancel_requested     = 0
                ,j.progress_percentage  = 0
                ,j.current_step         = null
                ,j.estimated_completion = null
-               ,j.started_at           = l_now
-               ,j.completed_at         = null
+               ,j.started_at           = in_now
           where j.rowid = t_rids(i)
             and j.status = 'PENDING'
             and j.ready = 1
          returning j.job_id, j.run_token, j.kind, j.attempt
               bulk collect into out_job_ids, out_run_tokens, out_kinds, out_attempts;
+   end claim_unlimited;
+
+   -- How many more jobs with this key may start; null when it has no limit. Exact under the lock of JOB_LIMIT_LOCK.
+   function free_of_key(
+      in_limit_key                in job_limits.limit_key%type
+   ) return number is
+      l_free                      number;
+   begin
+      select max(l.max_running) - (
+                select count(*)
+                  from comparison_jobs j
+                 where case when j.status = 'RUNNING' then j.limit_key end = in_limit_key
+             )
+        into l_free
+        from job_limits l
+       where l.limit_key = in_limit_key;
+      return l_free;
+   end free_of_key;
+
+   -- One job after the other, each counted before the next is looked at. A batch may hold more jobs of one key than
+   -- it has free; they are left, and the next batch passes over the key, which is full by then.
+   procedure claim_within_limits(
+      in_worker_id                in  workers.worker_id%type
+     ,in_queue_name               in  comparison_jobs.queue_name%type
+     ,in_limit                    in  pls_integer
+     ,in_max_running              in  job_queues.max_running%type
+     ,in_now                      in  timestamp
+     ,out_job_ids                 out t_text_list
+     ,out_run_tokens              out t_number_list
+     ,out_kinds                   out t_text_list
+     ,out_attempts                out t_number_list
+   ) is
+      cursor c_lock is
+         select k.lock_id
+           from job_limit_lock k
+          where k.lock_id = 1
+            for update wait 5;
+      cursor c_claimable is
+         select /*+ index(j comparison_jobs_claim_idx) */ j.rowid as rid
+               ,j.limit_key
+           from comparison_jobs j
+          where case when j.status = 'PENDING' and j.ready = 1 then j.queue_name end = in_queue_name
+            and not exists (
+                   select /*+ no_unnest */ 1
+                     from job_limits l
+                    where l.limit_key = case when j.status = 'PENDING' and j.ready = 1 then j.limit_key end
+                      and l.max_running <= (
+                             select /*+ no_unnest */ count(*)
+                               from comparison_jobs r
+                              where case when r.status = 'RUNNING' then r.limit_key end = l.limit_key
+                          )
+                )
+          order by case when j.status = 'PENDING' and j.ready = 1 then j.priority end
+                  ,case when j.status = 'PENDING' and j.ready = 1 then j.due_at end
+                  ,case when j.status = 'PENDING' and j.ready = 1 then j.job_id end
+            for update of j.status skip locked;
+      l_lock_id                   job_limit_lock.lock_id%type;
+      l_budget                    number := in_limit;
+      l_running                   number;
+      l_taken                     pls_integer := 0;
+      l_taken_before              pls_integer;
+      t_rids                      t_rowid_list;
+      t_limit_keys                t_text_list;
+   begin
+      open c_lock;
+      fetch c_lock into l_lock_id;
+      close c_lock;
+      if l_lock_id is null then
+         raise_application_error(co_wrong_state, 'The row of JOB_LIMIT_LOCK is missing: limits cannot be kept.');
+      end if;
+      if in_max_running is not null then
+         select count(*)
+           into l_running
+           from comparison_jobs j
+          where case when j.status = 'RUNNING' then j.worker_id end is not null
+            and j.queue_name = in_queue_name;
+         l_budget := least(in_limit, in_max_running - l_running);
+      end if;
+      <<batches>>
+      while l_taken < l_budget
+      loop
+         open c_claimable;
+         fetch c_claimable bulk collect into t_rids, t_limit_keys limit l_budget - l_taken;
+         close c_claimable;
+         exit batches when t_rids.count = 0;
+         lock_worker(in_worker_id => in_worker_id, in_now => in_now);
+         l_taken_before := l_taken;
+         for i in 1 .. t_rids.count
+         loop
+            if nvl(free_of_key(in_limit_key => t_limit_keys(i)), 1) > 0 then
+               update comparison_jobs j
+                  set j.status               = 'RUNNING'
+                     ,j.worker_id            = in_worker_id
+                     ,j.run_token            = j.run_token + 1
+                     ,j.attempt              = j.attempt + 1
+                     ,j.progress_percentage  = 0
+                     ,j.current_step         = null
+                     ,j.estimated_completion = null
+                     ,j.started_at           = in_now
+                where j.rowid = t_rids(i)
+                  and j.status = 'PENDING'
+                  and j.ready = 1
+               returning j.job_id, j.run_token, j.kind, j.attempt
+                    into out_job_ids(l_taken + 1), out_run_tokens(l_taken + 1), out_kinds(l_taken + 1), out_attempts(l_taken + 1);
+               if sql%rowcount = 1 then
+                  l_taken := l_taken + 1;
+               end if;
+            end if;
+         end loop;
+         exit batches when l_taken = l_taken_before;
+      end loop batches;
+   end claim_within_limits;
+
+   procedure claim(
+      in_worker_id                in  workers.worker_id%type
+     ,in_queue_name               in  comparison_jobs.queue_name%type
+     ,in_limit                    in  pls_integer
+     ,out_job_ids                 out t_text_list
+     ,out_run_tokens              out t_number_list
+     ,out_kinds                   out t_text_list
+     ,out_attempts                out t_number_list
+   ) is
+      l_now                       timestamp(6) := utc_now;
+      l_paused                    job_queues.paused%type;
+      l_max_running               job_queues.max_running%type;
+      l_limited_keys              number;
+      l_promoted                  number;
+   begin
+      if in_limit is null or in_limit < 1 then
+         raise_application_error(co_bad_argument, 'The limit of a claim must be 1 or more.');
+      end if;
+      select max(q.paused)
+            ,max(q.max_running)
+        into l_paused
+            ,l_max_running
+        from job_queues q
+       where q.queue_name = in_queue_name;
+      if l_paused = 1 then
+         return;
+      end if;
+      select count(*)
+        into l_limited_keys
+        from job_limits l
+       where rownum = 1;
+      promote_due(out_promoted => l_promoted);
+      if l_max_running is null and l_limited_keys = 0 then
+         claim_unlimited(
+            in_worker_id   => in_worker_id
+           ,in_queue_name  => in_queue_name
+           ,in_limit       => in_limit
+           ,in_now         => l_now
+           ,out_job_ids    => out_job_ids
+           ,out_run_tokens => out_run_tokens
+           ,out_kinds      => out_kinds
+           ,out_attempts   => out_attempts
+         );
+      else
+         claim_within_limits(
+            in_worker_id   => in_worker_id
+           ,in_queue_name  => in_queue_name
+           ,in_limit       => in_limit
+           ,in_max_running => l_max_running
+           ,in_now         => l_now
+           ,out_job_ids    => out_job_ids
+           ,out_run_tokens => out_run_tokens
+           ,out_kinds      => out_kinds
+           ,out_attempts   => out_attempts
+         );
+      end if;
    end claim;
 
    procedure progress(
@@ -276,6 +685,24 @@ create or replace package body job_queue is
          end;
    end progress;
 
+   procedure save_checkpoint(
+      in_job_id                   in  comparison_jobs.job_id%type
+     ,in_run_token                in  comparison_jobs.run_token%type
+     ,in_checkpoint               in  comparison_jobs.checkpoint%type
+     ,out_accepted                out number
+   ) is
+      r_run                       r_run_type;
+   begin
+      r_run := locked_run(in_job_id => in_job_id, in_run_token => in_run_token);
+      update comparison_jobs j
+         set j.checkpoint = in_checkpoint
+       where j.rowid = r_run.rid;
+      out_accepted := sql%rowcount;
+   exception
+      when e_check_violated then
+         raise_application_error(co_bad_argument, 'The checkpoint is not JSON.');
+   end save_checkpoint;
+
    procedure complete(
       in_job_id                   in  comparison_jobs.job_id%type
      ,in_run_token                in  comparison_jobs.run_token%type
@@ -306,6 +733,7 @@ create or replace package body job_queue is
             ,j.comparison_results     = in_comparison_results
             ,j.column_mismatches      = in_column_mismatches
             ,j.ml_analysis            = in_ml_analysis
+            ,j.checkpoint             = null
             ,j.error_details          = null
             ,j.total_prod_records     = in_total_prod
             ,j.total_uat_records      = in_total_uat
@@ -336,7 +764,13 @@ create or replace package body job_queue is
       l_seconds := elapsed_seconds(in_from => r_run.started_at, in_to => l_now);
       if r_run.cancel_requested = 0 and in_retryable = 1 and r_run.attempt < r_run.max_attempts then
          out_status := 'PENDING';
-         l_due_at   := l_now + numtodsinterval(backoff_seconds(in_attempt => r_run.attempt), 'SECOND');
+         l_due_at   := l_now + numtodsinterval(backoff_seconds(in_kind => r_run.kind, in_attempt => r_run.attempt), 'SECOND');
+         keep_attempt(
+            in_rid           => r_run.rid
+           ,in_outcome       => 'FAILED'
+           ,in_ended_at      => l_now
+           ,in_error_details => in_error_details
+         );
          update comparison_jobs j
             set j.status                 = 'PENDING'
                ,j.ready                  = 0
@@ -388,12 +822,17 @@ create or replace package body job_queue is
       out_accepted := sql%rowcount;
    end cancelled;
 
-   procedure release(
+   -- A run gives its job back with its attempt, or ends a job that was asked to stop.
+   procedure give_back(
       in_job_id                   in  comparison_jobs.job_id%type
      ,in_run_token                in  comparison_jobs.run_token%type
+     ,in_outcome                  in  job_attempts.outcome%type
+     ,in_seconds                  in  number
+     ,in_step                     in  comparison_jobs.current_step%type
      ,out_accepted                out number
    ) is
       l_now                       timestamp(6) := utc_now;
+      l_due_at                    comparison_jobs.due_at%type := l_now + numtodsinterval(in_seconds, 'SECOND');
       r_run                       r_run_type;
    begin
       r_run := locked_run(in_job_id => in_job_id, in_run_token => in_run_token);
@@ -401,18 +840,56 @@ create or replace package body job_queue is
          cancelled(in_job_id => in_job_id, in_run_token => in_run_token, out_accepted => out_accepted);
          return;
       end if;
+      keep_attempt(in_rid => r_run.rid, in_outcome => in_outcome, in_ended_at => l_now);
       update comparison_jobs j
          set j.status               = 'PENDING'
             ,j.ready                = 1
-            ,j.due_at               = l_now
+            ,j.due_at               = l_due_at
             ,j.attempt              = j.attempt - 1
             ,j.worker_id            = null
             ,j.progress_percentage  = 0
-            ,j.current_step         = 'Waiting for another worker'
+            ,j.current_step         = in_step
             ,j.estimated_completion = null
        where j.rowid = r_run.rid;
       out_accepted := sql%rowcount;
+   end give_back;
+
+   procedure release(
+      in_job_id                   in  comparison_jobs.job_id%type
+     ,in_run_token                in  comparison_jobs.run_token%type
+     ,out_accepted                out number
+   ) is
+   begin
+      give_back(
+         in_job_id    => in_job_id
+        ,in_run_token => in_run_token
+        ,in_outcome   => 'RELEASED'
+        ,in_seconds   => 0
+        ,in_step      => 'Waiting for another worker'
+        ,out_accepted => out_accepted
+      );
    end release;
+
+   procedure snooze(
+      in_job_id                   in  comparison_jobs.job_id%type
+     ,in_run_token                in  comparison_jobs.run_token%type
+     ,in_seconds                  in  number
+     ,in_step                     in  comparison_jobs.current_step%type
+     ,out_accepted                out number
+   ) is
+   begin
+      if in_seconds is null or in_seconds < 0 then
+         raise_application_error(co_bad_argument, 'A job is put off by 0 seconds or more.');
+      end if;
+      give_back(
+         in_job_id    => in_job_id
+        ,in_run_token => in_run_token
+        ,in_outcome   => 'SNOOZED'
+        ,in_seconds   => in_seconds
+        ,in_step      => in_step
+        ,out_accepted => out_accepted
+      );
+   end snooze;
 
    procedure cancel(
       in_job_id                   in  comparison_jobs.job_id%type
@@ -421,24 +898,35 @@ create or replace package body job_queue is
    ) is
       l_now                       timestamp(6) := utc_now;
       l_status                    comparison_jobs.status%type;
+      l_attempt                   comparison_jobs.attempt%type;
+      l_worker_id                 comparison_jobs.worker_id%type;
+      l_error                     varchar2(4000 char);
    begin
       l_status := locked_status(in_job_id => in_job_id);
       if l_status not in ('PENDING', 'RUNNING') then
          raise_application_error(co_wrong_state, 'Job ' || in_job_id || ' is ' || l_status || ' and can no longer be cancelled.');
       end if;
+      select j.attempt
+            ,j.worker_id
+        into l_attempt
+            ,l_worker_id
+        from comparison_jobs j
+       where j.job_id = in_job_id;
+      l_error := error_json(
+                    in_code      => 'cancelled'
+                   ,in_sentence  => 'Cancelled by ' || nvl(substr(in_by, 1, 128), 'somebody') || '.'
+                   ,in_attempt   => l_attempt
+                   ,in_worker_id => l_worker_id
+                   ,in_retryable => 'false'
+                   ,in_at        => l_now
+                 );
       update comparison_jobs j
          set j.status           = case j.status when 'PENDING' then 'CANCELLED' else j.status end
             ,j.cancel_requested = case j.status when 'PENDING' then 0 else 1 end
+            ,j.held             = 0
             ,j.completed_at     = case j.status when 'PENDING' then l_now end
             ,j.current_step     = case j.status when 'PENDING' then null else 'Stopping' end
-            ,j.error_details    = json_object(
-                                     'code'      value 'cancelled'
-                                    ,'sentence'  value 'Cancelled by ' || nvl(in_by, 'somebody') || '.'
-                                    ,'attempt'   value j.attempt
-                                    ,'worker'    value j.worker_id
-                                    ,'retryable' value 'false' format json
-                                    ,'at'        value to_char(l_now, 'YYYY-MM-DD"T"HH24:MI:SS.FF3"Z"')
-                                  )
+            ,j.error_details    = l_error
        where j.job_id = in_job_id;
       out_status := case l_status when 'PENDING' then 'CANCELLED' else 'RUNNING' end;
    end cancel;
@@ -455,6 +943,28 @@ create or replace package body job_queue is
       if l_status not in ('FAILED', 'CANCELLED') then
          raise_application_error(co_wrong_state, 'Job ' || in_job_id || ' is ' || l_status || '; only a FAILED or CANCELLED job can be retried.');
       end if;
+      -- A job that was cancelled while it waited has no worker: no run of it ended then.
+      insert into job_attempts (
+         job_id
+        ,run_token
+        ,attempt
+        ,worker_id
+        ,started_at
+        ,ended_at
+        ,outcome
+        ,error_details
+      )
+      select j.job_id
+            ,j.run_token
+            ,j.attempt
+            ,j.worker_id
+            ,j.started_at
+            ,j.completed_at
+            ,j.status
+            ,j.error_details
+        from comparison_jobs j
+       where j.job_id = in_job_id
+         and j.worker_id is not null;
       update comparison_jobs j
          set j.status                 = 'PENDING'
             ,j.ready                  = 1
@@ -474,6 +984,177 @@ create or replace package body job_queue is
       when dup_val_on_index then
          raise_application_error(co_already_active, 'Another job with the unique key of job ' || in_job_id || ' is already waiting or running.');
    end retry;
+
+   procedure hold(
+      in_job_id                   in  comparison_jobs.job_id%type
+     ,in_by                       in  varchar2
+   ) is
+   begin
+      lock_pending(in_job_id => in_job_id, in_wish => 'held');
+      update comparison_jobs j
+         set j.held         = 1
+            ,j.ready        = 0
+            ,j.current_step = 'Held by ' || nvl(substr(in_by, 1, 128), 'somebody')
+       where j.job_id = in_job_id
+         and j.held = 0;
+   end hold;
+
+   procedure unhold(
+      in_job_id                   in  comparison_jobs.job_id%type
+     ,in_by                       in  varchar2
+   ) is
+   begin
+      lock_pending(in_job_id => in_job_id, in_wish => 'let go');
+      -- A trigger keeps READY at 0 when its time lies in the future.
+      update comparison_jobs j
+         set j.held         = 0
+            ,j.ready        = 1
+            ,j.current_step = 'Let go by ' || nvl(substr(in_by, 1, 128), 'somebody')
+       where j.job_id = in_job_id
+         and j.held = 1;
+   end unhold;
+
+   procedure set_priority(
+      in_job_id                   in  comparison_jobs.job_id%type
+     ,in_priority                 in  comparison_jobs.priority%type
+   ) is
+   begin
+      if in_priority is null or in_priority not between 0 and 9 then
+         raise_application_error(co_bad_argument, 'The priority must be 0 to 9, not ' || in_priority || '.');
+      end if;
+      lock_pending(in_job_id => in_job_id, in_wish => 'given another priority');
+      update comparison_jobs j
+         set j.priority = in_priority
+       where j.job_id = in_job_id;
+   end set_priority;
+
+   -- A row for the queue, so that it can be paused and limited.
+   procedure know_queue(
+      in_queue_name               in job_queues.queue_name%type
+   ) is
+   begin
+      if in_queue_name is null then
+         raise_application_error(co_bad_argument, 'The queue must be named.');
+      end if;
+      insert into job_queues (queue_name)
+      values (in_queue_name);
+   exception
+      when dup_val_on_index then
+         null; -- somebody else made it, which is as good
+   end know_queue;
+
+   procedure pause_queue(
+      in_queue_name               in  job_queues.queue_name%type
+     ,in_by                       in  varchar2
+   ) is
+      l_now                       timestamp(6) := utc_now;
+   begin
+      know_queue(in_queue_name => in_queue_name);
+      update job_queues q
+         set q.paused    = 1
+            ,q.paused_by = substr(in_by, 1, 128)
+            ,q.paused_at = l_now
+       where q.queue_name = in_queue_name
+         and q.paused = 0;
+   end pause_queue;
+
+   procedure resume_queue(
+      in_queue_name               in  job_queues.queue_name%type
+   ) is
+   begin
+      update job_queues q
+         set q.paused    = 0
+            ,q.paused_by = null
+            ,q.paused_at = null
+       where q.queue_name = in_queue_name
+         and q.paused = 1;
+   end resume_queue;
+
+   procedure set_limit(
+      in_queue_name               in  job_queues.queue_name%type
+     ,in_max_running              in  job_queues.max_running%type
+   ) is
+   begin
+      if in_max_running < 0 then
+         raise_application_error(co_bad_argument, 'A limit must be 0 or more, not ' || in_max_running || '.');
+      end if;
+      know_queue(in_queue_name => in_queue_name);
+      update job_queues q
+         set q.max_running = in_max_running
+       where q.queue_name = in_queue_name;
+   end set_limit;
+
+   procedure set_key_limit(
+      in_limit_key                in  job_limits.limit_key%type
+     ,in_max_running              in  job_limits.max_running%type
+   ) is
+   begin
+      if in_limit_key is null then
+         raise_application_error(co_bad_argument, 'The key must be given.');
+      end if;
+      if in_max_running < 0 then
+         raise_application_error(co_bad_argument, 'A limit must be 0 or more, not ' || in_max_running || '.');
+      end if;
+      if in_max_running is null then
+         delete from job_limits l
+          where l.limit_key = in_limit_key;
+         return;
+      end if;
+      begin
+         insert into job_limits (
+            limit_key
+           ,max_running
+         ) values (
+            in_limit_key
+           ,in_max_running
+         );
+      exception
+         when dup_val_on_index then
+            update job_limits l
+               set l.max_running = in_max_running
+             where l.limit_key = in_limit_key;
+      end;
+   end set_key_limit;
+
+   procedure set_kind(
+      in_kind                     in  job_kinds.kind%type
+     ,in_queue_name               in  job_kinds.queue_name%type           default null
+     ,in_priority                 in  job_kinds.priority%type             default null
+     ,in_max_attempts             in  job_kinds.max_attempts%type         default null
+     ,in_backoff_base_seconds     in  job_kinds.backoff_base_seconds%type default null
+     ,in_backoff_factor           in  job_kinds.backoff_factor%type       default null
+     ,in_backoff_cap_seconds      in  job_kinds.backoff_cap_seconds%type  default null
+     ,in_backoff_jitter           in  job_kinds.backoff_jitter%type       default null
+   ) is
+   begin
+      if in_kind is null then
+         raise_application_error(co_bad_argument, 'The kind must be given.');
+      end if;
+      delete from job_kinds k
+       where k.kind = in_kind;
+      insert into job_kinds (
+         kind
+        ,queue_name
+        ,priority
+        ,max_attempts
+        ,backoff_base_seconds
+        ,backoff_factor
+        ,backoff_cap_seconds
+        ,backoff_jitter
+      ) values (
+         in_kind
+        ,nvl(in_queue_name, co_queue_name)
+        ,nvl(in_priority, co_priority)
+        ,nvl(in_max_attempts, co_max_attempts)
+        ,nvl(in_backoff_base_seconds, co_backoff_base_seconds)
+        ,nvl(in_backoff_factor, co_backoff_factor)
+        ,nvl(in_backoff_cap_seconds, co_backoff_cap_seconds)
+        ,nvl(in_backoff_jitter, co_backoff_jitter)
+      );
+   exception
+      when e_check_violated or e_value_too_large or e_number_too_large then
+         raise_application_error(co_bad_argument, 'The kind breaks a rule of JOB_KINDS: ' || sqlerrm);
+   end set_kind;
 
    procedure heartbeat(
       in_worker_id                in  workers.worker_id%type
@@ -535,6 +1216,10 @@ create or replace package body job_queue is
       cursor c_lost is
          select /*+ index(j comparison_jobs_running_idx) */ j.rowid as rid
                ,j.run_token
+               ,j.worker_id
+               ,j.attempt
+               ,j.max_attempts
+               ,j.cancel_requested
            from comparison_jobs j
           where case when j.status = 'RUNNING' then j.worker_id end is not null
             and not exists (
@@ -546,60 +1231,64 @@ create or replace package body job_queue is
             for update of j.status skip locked;
       t_rids                      t_rowid_list;
       t_run_tokens                t_number_list;
+      t_worker_ids                t_text_list;
+      t_attempts                  t_number_list;
+      t_max_attempts              t_number_list;
+      t_cancel_requests           t_number_list;
       t_statuses                  t_text_list;
+      t_errors                    t_text_list;
    begin
       out_requeued := 0;
       out_failed   := 0;
       open c_lost;
-      fetch c_lost bulk collect into t_rids, t_run_tokens limit co_requeue_limit;
+      fetch c_lost
+       bulk collect into t_rids, t_run_tokens, t_worker_ids, t_attempts, t_max_attempts, t_cancel_requests
+      limit co_requeue_limit;
       close c_lost;
-      forall i in 1 .. t_rids.count
-         update comparison_jobs j
-            set j.status               = case
-                                            when j.cancel_requested = 1 then 'CANCELLED'
-                                            when j.attempt < j.max_attempts then 'PENDING'
-                                            else 'FAILED'
-                                         end
-               ,j.ready                = 1
-               ,j.due_at               = case
-                                            when j.cancel_requested = 0 and j.attempt < j.max_attempts then l_now
-                                            else j.due_at
-                                         end
-               ,j.completed_at         = case
-                                            when j.cancel_requested = 1 or j.attempt >= j.max_attempts then l_now
-                                         end
-               ,j.worker_id            = case
-                                            when j.cancel_requested = 1 or j.attempt >= j.max_attempts then j.worker_id
-                                         end
-               ,j.cancel_requested     = 0
-               ,j.current_step         = null
-               ,j.estimated_completion = null
-               ,j.error_details        = case
-                                            when j.cancel_requested = 1 then j.error_details
-                                            else to_clob(
-                                                    json_object(
-                                                       'code'      value 'worker_lost'
-                                                      ,'sentence'  value 'Worker ' || j.worker_id || ' was lost while it ran attempt ' || j.attempt || ' of ' || j.max_attempts || '.'
-                                                      ,'attempt'   value j.attempt
-                                                      ,'worker'    value j.worker_id
-                                                      ,'retryable' value 'true' format json
-                                                      ,'at'        value to_char(l_now, 'YYYY-MM-DD"T"HH24:MI:SS.FF3"Z"')
-                                                    )
-                                                 )
-                                         end
-          where j.rowid = t_rids(i)
-            and j.run_token = t_run_tokens(i)
-            and j.status = 'RUNNING'
-         returning j.status
-              bulk collect into t_statuses;
-      for i in 1 .. t_statuses.count
+      for i in 1 .. t_rids.count
       loop
+         if t_cancel_requests(i) = 1 then
+            t_statuses(i) := 'CANCELLED';
+         elsif t_attempts(i) < t_max_attempts(i) then
+            t_statuses(i) := 'PENDING';
+         else
+            t_statuses(i) := 'FAILED';
+         end if;
+         t_errors(i) := error_json(
+                           in_code      => 'worker_lost'
+                          ,in_sentence  => 'Worker ' || t_worker_ids(i) || ' was lost while it ran attempt ' || t_attempts(i) || ' of ' || t_max_attempts(i) || '.'
+                          ,in_attempt   => t_attempts(i)
+                          ,in_worker_id => t_worker_ids(i)
+                          ,in_retryable => 'true'
+                          ,in_at        => l_now
+                        );
          if t_statuses(i) = 'PENDING' then
             out_requeued := out_requeued + 1;
+            keep_attempt(
+               in_rid           => t_rids(i)
+              ,in_outcome       => 'LOST'
+              ,in_ended_at      => l_now
+              ,in_error_details => t_errors(i)
+            );
          else
             out_failed := out_failed + 1;
          end if;
       end loop;
+      -- The rows are locked since the fetch: what was read of them still holds.
+      forall i in 1 .. t_rids.count
+         update comparison_jobs j
+            set j.status               = t_statuses(i)
+               ,j.ready                = 1
+               ,j.due_at               = case t_statuses(i) when 'PENDING' then l_now else j.due_at end
+               ,j.completed_at         = case t_statuses(i) when 'PENDING' then null else l_now end
+               ,j.worker_id            = case t_statuses(i) when 'PENDING' then null else j.worker_id end
+               ,j.cancel_requested     = 0
+               ,j.current_step         = null
+               ,j.estimated_completion = null
+               ,j.error_details        = case t_statuses(i) when 'CANCELLED' then j.error_details else to_clob(t_errors(i)) end
+          where j.rowid = t_rids(i)
+            and j.run_token = t_run_tokens(i)
+            and j.status = 'RUNNING';
       -- A worker keeps its row until all its jobs have gone: one of them may be locked by somebody just now.
       delete from workers w
        where w.heartbeat_at < l_now - numtodsinterval(w.lease_seconds, 'SECOND')
@@ -615,6 +1304,93 @@ create or replace package body job_queue is
                  where w.worker_id = p.worker_id
              );
    end requeue_lost;
+
+   procedure elect(
+      in_worker_id                in  workers.worker_id%type
+     ,in_term_seconds             in  number
+     ,out_elected                 out number
+   ) is
+      l_now                       timestamp(6) := utc_now;
+      -- Whoever finds the row locked is not elected this time, and does not wait to hear it.
+      cursor c_leader is
+         select h.rowid as rid
+               ,h.worker_id
+           from housekeeping_leader h
+          where h.leader_id = 1
+            and (h.worker_id = in_worker_id or h.elected_until is null or h.elected_until < l_now)
+            for update skip locked;
+      l_rid                       rowid;
+      l_leader                    housekeeping_leader.worker_id%type;
+   begin
+      if in_worker_id is null or in_term_seconds is null or in_term_seconds <= 0 then
+         raise_application_error(co_bad_argument, 'An election needs a worker and a term of more than 0 seconds.');
+      end if;
+      open c_leader;
+      fetch c_leader into l_rid, l_leader;
+      close c_leader;
+      update housekeeping_leader h
+         set h.worker_id     = in_worker_id
+            ,h.elected_at    = case when l_leader = in_worker_id then h.elected_at else l_now end
+            ,h.elected_until = l_now + numtodsinterval(in_term_seconds, 'SECOND')
+       where h.rowid = l_rid;
+      out_elected := sql%rowcount;
+   end elect;
+
+   function purge_horizon(
+      in_keep_days                in number
+     ,in_keep_jobs                in number
+   ) return timestamp is
+      l_by_age                    timestamp(6);
+      l_by_count                  timestamp(6);
+   begin
+      if in_keep_days < 0 or in_keep_jobs < 0 then
+         raise_application_error(co_bad_argument, 'Days and jobs to keep must be 0 or more.');
+      end if;
+      if in_keep_days is not null then
+         l_by_age := utc_now - numtodsinterval(in_keep_days, 'DAY');
+      end if;
+      if in_keep_jobs = 0 then
+         l_by_count := utc_now;
+      elsif in_keep_jobs is not null then
+         -- The oldest of the jobs that stay; null while there are fewer.
+         select case when count(*) = in_keep_jobs then min(n.completed_at) end
+           into l_by_count
+           from (
+                   select j.completed_at
+                     from comparison_jobs j
+                    where j.completed_at is not null
+                    order by j.completed_at desc
+                    fetch first in_keep_jobs rows only
+                ) n;
+      end if;
+      return nvl(greatest(l_by_age, l_by_count), nvl(l_by_age, l_by_count));
+   end purge_horizon;
+
+   procedure purge(
+      in_ended_before             in  comparison_jobs.completed_at%type
+     ,in_limit                    in  pls_integer
+     ,out_purged                  out number
+   ) is
+      -- Only jobs that have ended have COMPLETED_AT: COMPARISON_JOBS_ENDED_CK sees to it.
+      cursor c_old is
+         select /*+ index(j comparison_jobs_completed_at_idx) */ j.rowid as rid
+           from comparison_jobs j
+          where j.completed_at < in_ended_before
+            for update of j.status skip locked;
+      t_rids                      t_rowid_list;
+   begin
+      if in_limit is null or in_limit not between 1 and co_purge_limit then
+         raise_application_error(co_bad_argument, 'A purge deletes 1 to ' || co_purge_limit || ' jobs at once.');
+      end if;
+      open c_old;
+      fetch c_old bulk collect into t_rids limit in_limit;
+      close c_old;
+      forall i in 1 .. t_rids.count
+         delete from comparison_jobs j
+          where j.rowid = t_rids(i)
+            and j.status in ('COMPLETED', 'FAILED', 'CANCELLED');
+      out_purged := t_rids.count;
+   end purge;
 
    procedure ping(
       in_worker_id                in  workers.worker_id%type

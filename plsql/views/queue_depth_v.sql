@@ -20,7 +20,7 @@ select a.queue_name
                 ,0
                 ,cast(null as timestamp(6))
             from comparison_jobs w
-           where case when w.status = 'PENDING' and w.ready = 0 then w.due_at end is not null
+           where case when w.status = 'PENDING' and w.ready = 0 and w.held = 0 then w.due_at end is not null
           union all
           select x.queue_name
                 ,0

@@ -51,8 +51,10 @@ class Queue:
         return session
 
     def clear(self) -> None:
-        for table in ("comparison_jobs", "workers", "notification_pings"):
+        tables = ("comparison_jobs", "workers", "notification_pings", "job_queues", "job_limits", "job_kinds")
+        for table in tables:
             self.as_owner(f"delete from {table}")
+        self.as_owner("update housekeeping_leader set worker_id = null, elected_until = null")
 
     def as_owner(self, sql: str, **binds: Any) -> None:
         """A DBA's hand on the tables, committed."""
@@ -80,6 +82,11 @@ class Queue:
             answer = cursor.var(answer_type)
             cursor.callproc(f"job_queue.{procedure}", [*arguments, answer])
             return answer.getvalue()
+
+    def do(self, procedure: str, *arguments: Any, **named: Any) -> None:
+        """Call a procedure of JOB_QUEUE that answers nothing."""
+        with self.session.cursor() as cursor:
+            cursor.callproc(f"job_queue.{procedure}", arguments, named)
 
     def register(self, worker: str, lease_seconds: float = 30) -> int:
         return int(self.call("heartbeat", worker, "host", 1, "ACTIVE", "poll", 1, 0, lease_seconds, "1"))
