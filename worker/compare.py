@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from app.jobs.plan import resolve
+from app.jobs.rules import ColumnRule
 from app.jobs.store import OracleJobStorage
 from app.oracle.dictionary import Dictionary, RequestError
 from worker.kinds import Kind, Refused
@@ -26,14 +26,14 @@ class TablePlace(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """What the job's process gets: a request with every name looked up. Tolerances are decimals as text."""
+    """What the job's process gets: a request with every name looked up."""
 
     source: TablePlace
     target: TablePlace
     key: list[str] | None
     columns: list[str] | None
     ignore: list[str]
-    tolerances: dict[str, str]
+    rules: dict[str, ColumnRule]
     sample_limit: int
     require_unique_key: bool
 
@@ -56,7 +56,7 @@ async def prepare(storage: OracleJobStorage, dictionary: Dictionary, job_id: str
         key=None if request.key is None else list(resolved.key),
         columns=None if request.columns is None else list(resolved.columns),
         ignore=list(resolved.ignored),
-        tolerances={name: str(tolerance) for name, tolerance in resolved.tolerances.items()},
+        rules=resolved.rules,
         sample_limit=request.sample_limit,
         require_unique_key=request.require_unique_key,
     )
@@ -70,7 +70,7 @@ def run(task: Task, report: Report) -> dict[str, Any]:
     from worker.engines import workflow
     from worker.engines.arrow_duckdb import MIN_MEMORY_MB
     from worker.engines.errors import EngineError, MemoryLimitReached, SourceFailed, WorkFolderFull
-    from worker.engines.plan import ColumnRule, ComparisonPlan
+    from worker.engines.plan import ComparisonPlan
     from worker.engines.sources.oracle import OracleTableSource
 
     comparison = msgspec.convert(task.request, Comparison)
@@ -78,7 +78,7 @@ def run(task: Task, report: Report) -> dict[str, Any]:
         key=None if comparison.key is None else tuple(comparison.key),
         columns=None if comparison.columns is None else tuple(comparison.columns),
         ignore=tuple(comparison.ignore),
-        rules={name: ColumnRule(Decimal(tolerance)) for name, tolerance in comparison.tolerances.items()},
+        rules=comparison.rules,
         sample_limit=comparison.sample_limit,
         require_unique_key=comparison.require_unique_key,
     )

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
+
+from app.jobs.rules import ColumnRule
 
 IDENTIFIER_LENGTH = 128  # bytes, Oracle 12.2 and later
 TABLE_LENGTH = 2 * (IDENTIFIER_LENGTH + 2) + 1  # "OWNER"."TABLE" with quotes and a dot
@@ -61,26 +62,6 @@ class TableRef(Strict, frozen=True):
     """One side of a comparison."""
 
     table: TableName
-
-
-class ColumnRule(Strict, frozen=True):
-    """How the values of one column are compared."""
-
-    tolerance: Annotated[
-        Decimal | None,
-        Meta(
-            description="Numbers that differ by at most this are equal. A decimal, as a string to be exact.",
-        ),
-    ] = None
-
-    def __post_init__(self) -> None:
-        if self.tolerance is None:
-            return
-        if not self.tolerance.is_finite() or self.tolerance < 0:
-            raise ValueError("a tolerance must be a number of 0 or more")
-        _, digits, exponent = self.tolerance.as_tuple()
-        if len(digits) > 38 or not -130 <= int(exponent) <= 125:
-            raise ValueError("a tolerance has at most 38 digits and lies within the range of NUMBER")
 
 
 class ComparisonRequest(Strict, frozen=True):

@@ -7,9 +7,9 @@ again before it runs, because tables change meanwhile and because jobs may be en
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 
 from app.jobs.models import ComparisonRequest
+from app.jobs.rules import ColumnRule
 from app.oracle.dictionary import Dictionary, RequestError, Table, column_name
 from app.oracle.keys import shared_key
 
@@ -19,7 +19,7 @@ class ResolvedComparison:
     """A request with every name in the dictionary's spelling.
 
     columns: common to both tables and compared, key columns not among them, in the source's order.
-    key_origin: "given", "primary key" or "unique key NAME". tolerances: by column name.
+    key_origin: "given", "primary key" or "unique key NAME". rules: by column name.
     """
 
     source: Table
@@ -28,7 +28,7 @@ class ResolvedComparison:
     key_origin: str
     columns: tuple[str, ...]
     ignored: tuple[str, ...]
-    tolerances: dict[str, Decimal]
+    rules: dict[str, ColumnRule]
 
 
 async def resolve(dictionary: Dictionary, request: ComparisonRequest) -> ResolvedComparison:
@@ -54,8 +54,8 @@ async def resolve(dictionary: Dictionary, request: ComparisonRequest) -> Resolve
         for column in source.columns
         if column.name in wanted and column.name not in key and column.name not in ignored
     )
-    tolerances = _tolerances(request, source, target, columns)
-    return ResolvedComparison(source, target, key, origin, columns, tuple(ignored), tolerances)
+    rules = _rules(request, source, target, columns)
+    return ResolvedComparison(source, target, key, origin, columns, tuple(ignored), rules)
 
 
 def _key(request: ComparisonRequest, source: Table, target: Table) -> tuple[tuple[str, ...], str]:
@@ -75,28 +75,32 @@ def _key(request: ComparisonRequest, source: Table, target: Table) -> tuple[tupl
     return best.columns, best.origin
 
 
-def _tolerances(
+def _rules(
     request: ComparisonRequest, source: Table, target: Table, columns: tuple[str, ...]
-) -> dict[str, Decimal]:
-    tolerances: dict[str, Decimal] = {}
+) -> dict[str, ColumnRule]:
+    """Rules by column in the dictionary's spelling. What else a rule cannot mean, the engine refuses."""
+    rules: dict[str, ColumnRule] = {}
     for name, rule in request.rules.items():
         field = f"rules.{name}"
         column = _common(name, field, source, target)
         if column not in columns:
             raise RequestError(field, f"{column} is not compared, so a rule for it has no effect.")
-        if column in tolerances:
+        if column in rules:
             raise RequestError(field, f"{column} has two rules.")
-        if rule.tolerance is None:
+        rules[column] = rule
+        if rule.changes_type:
             continue
-        for table in (source, target):
-            found = table.column(column)
-            if found is not None and not found.numeric:
-                raise RequestError(
-                    f"{field}.tolerance",
-                    f"a tolerance needs a number, but {table}.{column} is {found.data_type}.",
-                )
-        tolerances[column] = rule.tolerance
-    return tolerances
+        for part in ("tolerance", "relative_tolerance", "decimals"):
+            if getattr(rule, part) is None:
+                continue
+            for table in (source, target):
+                found = table.column(column)
+                if found is not None and not found.numeric:
+                    raise RequestError(
+                        f"{field}.{part}",
+                        f"this rule needs a number, but {table}.{column} is {found.data_type}.",
+                    )
+    return rules
 
 
 def _known(text: str, field: str, source: Table, target: Table) -> str:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.jobs.models import ColumnRule, ComparisonRequest, TableRef
+from app.jobs.models import ComparisonRequest, TableRef
+from app.jobs.rules import ColumnRule
 
 TABLES: dict[str, Any] = {"source": {"table": "A"}, "target": {"table": "B"}}
 

@@ -11,6 +11,7 @@ import pytest
 
 from app.jobs.models import ComparisonRequest
 from app.jobs.plan import ResolvedComparison, resolve
+from app.jobs.rules import ColumnRule
 from app.oracle.dictionary import Column, Dictionary, Key, RequestError, Table
 
 
@@ -99,7 +100,9 @@ def test_ignored_columns_are_not_compared() -> None:
 
 
 def test_a_tolerance_reaches_the_plan_exactly() -> None:
-    assert plan(A, B, rules={"price": {"tolerance": "0.10"}}).tolerances == {"PRICE": Decimal("0.10")}
+    assert plan(A, B, rules={"price": {"tolerance": "0.10"}}).rules == {
+        "PRICE": ColumnRule(tolerance=Decimal("0.10"))
+    }
 
 
 @pytest.mark.parametrize(

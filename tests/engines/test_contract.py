@@ -23,7 +23,7 @@ PART_BYTES = 3000
 def document(pair: Pair, **how: Any) -> dict[str, Any]:
     plan = ComparisonPlan(
         key=tuple(pair.key),
-        rules={name: ColumnRule(tolerance) for name, tolerance in pair.tolerances.items()},
+        rules={name: ColumnRule(tolerance=tolerance) for name, tolerance in pair.tolerances.items()},
         sample_limit=1000,
     )
     batch_rows = how.pop("batch_rows", 7)

@@ -313,7 +313,7 @@ def test_names_in_any_case_and_script(
 ) -> None:
     source = table('id number(9), "straße 1" varchar2(9), "select" number(3)', [(1, "x", 2)])
     assert [c.name for c in source.schema()] == ["ID", "straße 1", "select"]
-    assert different(source, source, tmp_path, rules={"SELECT": ColumnRule(Decimal(1))}) == []
+    assert different(source, source, tmp_path, rules={"SELECT": ColumnRule(tolerance=Decimal(1))}) == []
 
 
 def test_many_batches(table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

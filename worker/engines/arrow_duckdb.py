@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -28,17 +29,17 @@ from worker.engines.canonical import canonical
 from worker.engines.cells import differing, take
 from worker.engines.display import texts
 from worker.engines.errors import BadPlan, KeyNotUnique, MemoryLimitReached, SourceFailed, WorkFolderFull
-from worker.engines.layout import ComparedColumn, Layout, lay_out
+from worker.engines.layout import Layout, lay_out
 from worker.engines.pairing import Codes, Pairing, key_codes, pair, scatter
 from worker.engines.parts import Part, cut
 from worker.engines.plan import ComparisonPlan
 from worker.engines.progress import Meter, Progress
 from worker.engines.result import ComparisonResult, Summary
+from worker.engines.rules.apply import still_different
 from worker.engines.samples import Samples
 from worker.engines.shelf import Shelf
 from worker.engines.sources.base import ColumnInfo, Source
 from worker.engines.tally import Tally, worst_first
-from worker.engines.tolerances import beyond_tolerance
 from worker.engines.values import Kind, ValueType
 
 Rows = npt.NDArray[np.int64]
@@ -219,7 +220,7 @@ class ArrowDuckDBComparison:
             b = take(part[1].column(width + position), pairing.b)
             rows = differing(a, b)
             a, b = take(a, rows), take(b, rows)
-            counted = np.flatnonzero(beyond_tolerance(a, b, tally.column))
+            counted = np.flatnonzero(still_different(a, b, tally.column))
             rows = rows[counted]
             changed[rows] = True
             tally.add(
@@ -312,10 +313,9 @@ def _schema_document(layout: Layout) -> dict[str, Any]:
 
 
 def _rules_document(plan: ComparisonPlan, layout: Layout) -> dict[str, Any]:
-    def tolerance(column: ComparedColumn) -> dict[str, str]:
-        return {"tolerance": format(column.tolerance, "f")} if column.tolerance is not None else {}
-
+    rules = {column.name: column.rule for column in layout.values if column.rule is not None}
+    ignored = [name for name, rule in plan.rules.items() if rule.ignore]
     return {
-        "ignore": list(plan.ignore),
-        "columns": {column.name: tolerance(column) for column in layout.values if tolerance(column)},
+        "ignore": [*plan.ignore, *ignored],
+        "columns": {name: msgspec.to_builtins(rule) for name, rule in rules.items() if not rule.is_empty},
     }

@@ -56,7 +56,8 @@ def classify(a: pa.Array, b: pa.Array, value_type: ValueType, details: Details) 
     rows = pa.array(both)
     a, b = a.take(rows), b.take(rows)
     if value_type.kind in NUMERIC:
-        labels[both] = _number_classes(number_pairs(a, b, value_type), details)
+        for pairs in number_pairs(a, b, value_type):
+            labels[both[pairs.rows]] = _number_classes(pairs, details)
     elif value_type.kind is Kind.TEXT:
         labels[both] = _text_classes(a, b)
     elif value_type.kind is Kind.TIMESTAMP:
@@ -66,7 +67,7 @@ def classify(a: pa.Array, b: pa.Array, value_type: ValueType, details: Details) 
 
 def _number_classes(pairs: NumberPairs, details: Details) -> Labels:
     labels: Labels = np.full(pairs.a.size, "changed", dtype=object)
-    free = pairs.finite.copy()
+    free = np.ones(pairs.a.size, np.bool_)
     sign = free & (pairs.a == -pairs.b).astype(np.bool_)
     labels[sign] = "sign"
     free &= ~sign

@@ -2,57 +2,83 @@
 
 from __future__ import annotations
 
-import math
-from decimal import Decimal
-
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from worker.engines.canonical import number_text
+from worker.engines.numbers import decimal_texts
 from worker.engines.values import Kind, ValueType
+
+_POINT_ZERO, _NOTHING = (pa.scalar(text, pa.large_string()) for text in (".0", ""))
+_REPR_FROM = 1e-4
+_REPR_BELOW = 1e16
+"""Python writes doubles of this magnitude without an exponent."""
 
 
 def texts(array: pa.Array, value_type: ValueType) -> list[str | None]:
-    """Each value of a column in storage form as text; None for NULL.
+    """Each value of a column in storage form as text; None for NULL. See `text_array`."""
+    found: list[str | None] = text_array(array, value_type).to_pylist()
+    return found
+
+
+def text_array(array: pa.Array, value_type: ValueType) -> pa.Array:
+    """Each value of a column in storage form as text, NULL as NULL.
 
     Numbers have every digit and no superfluous zeros; instants read 2026-09-05 12:30:00 with a fraction
     only where there is one; RAW is hexadecimal; large objects are told by size and hash.
     """
     match value_type.kind:
-        case Kind.TIMESTAMP:
-            array = pc.strftime(array, "%Y-%m-%d %H:%M:%S")
-        case Kind.BINARY:
-            return [None if v is None else v.hex().upper() for v in array.to_pylist()]
-        case _:
-            pass
-    return [None if v is None else _text(v, value_type.kind) for v in array.to_pylist()]
-
-
-def _text(value: object, kind: Kind) -> str:
-    match kind:
         case Kind.DECIMAL | Kind.INTERVAL_NANOSECONDS:
-            assert isinstance(value, Decimal)
-            return number_text(value)
+            return decimal_texts(array)
         case Kind.DOUBLE:
-            assert isinstance(value, float)
-            return _double_text(value)
+            return _double_texts(array)
         case Kind.BOOLEAN:
-            return "TRUE" if value else "FALSE"
-        case Kind.TIMESTAMP | Kind.TIMESTAMP_NS:
-            whole, _, fraction = str(value).partition(".")
-            fraction = fraction.rstrip("0")
-            return f"{whole}.{fraction}" if fraction else whole
+            return pc.if_else(array, "TRUE", "FALSE").cast(pa.large_string())
+        case Kind.TIMESTAMP:
+            return _without_zero_fraction(array.cast(pa.large_string()))
+        case Kind.TIMESTAMP_NS:
+            return _without_zero_fraction(array)
+        case Kind.BINARY:
+            return _hexadecimal(array)
         case Kind.LONG_TEXT | Kind.LONG_BINARY:
-            length, _, digest = str(value).partition(":")
-            unit = "characters" if kind is Kind.LONG_TEXT else "bytes"
-            return f"{length} {unit}, hash {digest}"
+            unit = "characters" if value_type.kind is Kind.LONG_TEXT else "bytes"
+            return pc.replace_substring(array, ":", f" {unit}, hash ", max_replacements=1)
         case _:
-            return str(value)
+            return array.cast(pa.large_string())
+
+
+def _without_zero_fraction(text: pa.Array) -> pa.Array:
+    return pc.utf8_rtrim(pc.if_else(pc.match_substring(text, "."), pc.utf8_rtrim(text, "0"), text), ".")
+
+
+def _double_texts(array: pa.Array) -> pa.Array:
+    """Doubles as Python writes them: the shortest text that reads back as the same double."""
+    text = array.cast(pa.large_string())
+    magnitude = pc.abs(array)
+    usual = pc.and_(pc.greater_equal(magnitude, _REPR_FROM), pc.less(magnitude, _REPR_BELOW))
+    usual = pc.and_not(pc.or_(usual, pc.equal(magnitude, 0.0)), pc.match_substring(text, "e"))
+    usual = pc.fill_null(usual, True)
+    whole = pc.fill_null(pc.invert(pc.match_substring(text, ".")), False)
+    text = pc.if_else(whole, pc.binary_join_element_wise(text, _POINT_ZERO, _NOTHING), text)
+    if not pc.all(usual, min_count=0).as_py():
+        odd = np.flatnonzero(~usual.to_numpy(zero_copy_only=False))
+        values = [_double_text(v) for v in array.take(pa.array(odd)).to_pylist()]
+        text = pc.replace_with_mask(text, pc.invert(usual), pa.array(values, pa.large_string()))
+    return text
 
 
 def _double_text(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    return repr(value)
+    names = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+    return names.get(repr(value), repr(value))
+
+
+def _hexadecimal(array: pa.Array) -> pa.Array:
+    """Upper-case hexadecimal of all values at once: two digits for each byte of the one buffer."""
+    whole = pa.concat_arrays([array.slice(0, 0), array])  # offsets of a slice start anywhere
+    buffers = whole.buffers()
+    offsets = np.frombuffer(buffers[1], np.int64)[whole.offset : whole.offset + len(whole) + 1]
+    data = b"" if buffers[2] is None else buffers[2].to_pybytes()[int(offsets[0]) : int(offsets[-1])]
+    digits = pa.py_buffer(data.hex().upper().encode())
+    moved = pa.py_buffer(2 * (offsets - offsets[0]))
+    mask = pa.array(whole.is_valid()).buffers()[1] if whole.null_count else None
+    return pa.Array.from_buffers(pa.large_string(), len(whole), [mask, moved, digits], whole.null_count)

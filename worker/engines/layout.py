@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -12,8 +11,9 @@ import pyarrow as pa
 from app.oracle.keys import shared_key
 from worker.engines.errors import BadPlan, IncomparableTypes, UnsupportedColumn
 from worker.engines.plan import ColumnRule, ComparisonPlan
+from worker.engines.rules.check import check_rule
 from worker.engines.sources.base import ColumnInfo, Source
-from worker.engines.values import NUMERIC, Kind, ValueType, common_type
+from worker.engines.values import Kind, ValueType, common_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class ComparedColumn:
     a: ColumnInfo
     b: ColumnInfo
     type: ValueType
-    tolerance: Decimal | None = None
+    rule: ColumnRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,9 @@ def lay_out(source: Source, target: Source, plan: ComparisonPlan) -> Layout:
                     f"The key column {name} does not exist in {owner.name}. "
                     f"Its columns are {_listing(c.name for c in side.values())}."
                 )
-    ignored = {name.upper() for name in plan.ignore}
+    ignored = {name.upper() for name in plan.ignore} | {
+        name.upper() for name, rule in plan.rules.items() if rule.ignore
+    }
     if clash := [name for name in key_names if name in ignored]:
         raise BadPlan(f"{_listing(clash)} cannot be both key and ignored.")
     wanted = None if plan.columns is None else {name.upper() for name in plan.columns}
@@ -157,19 +159,11 @@ def _pair(a: ColumnInfo, b: ColumnInfo, rule: ColumnRule | None, *, is_key: bool
             f"The column {a.name} is {a.oracle_type} on one side and {b.oracle_type} on the other; "
             f"these cannot be compared. {remedy}."
         )
-    tolerance = rule.tolerance if rule is not None else None
-    if tolerance is not None:
-        if is_key:
-            raise BadPlan(f"{a.name} is a key column; keys are matched exactly and take no tolerance.")
-        if common.kind not in NUMERIC:
-            raise BadPlan(
-                f"The column {a.name} is {a.oracle_type}, not a number; a tolerance has no meaning there."
-            )
-        if not tolerance.is_finite() or tolerance < 0:
-            raise BadPlan(f"The tolerance of {a.name} is {tolerance}; it must be a number of 0 or more.")
+    if rule is not None:
+        check_rule(rule, a.name, a.oracle_type, common, is_key=is_key)
     if is_key and common.kind in (Kind.LONG_TEXT, Kind.LONG_BINARY):
         raise BadPlan(f"{a.name} is {a.oracle_type}; a large object cannot be part of a key.")
-    return ComparedColumn(name=a.name, a=a, b=b, type=common, tolerance=tolerance)
+    return ComparedColumn(name=a.name, a=a, b=b, type=common, rule=rule)
 
 
 def _listing(names: Iterable[str]) -> str:

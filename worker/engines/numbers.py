@@ -1,8 +1,12 @@
-"""Decimal arithmetic on columns of numbers: whole numbers at one scale, exact in every digit."""
+"""Decimal arithmetic on pairs of numbers, vectorised: whole numbers at one scale, exact in every digit.
+
+A pair of numbers becomes two whole numbers at a common scale (decimals). Pairs of one scale are worked on
+together; nearly all fit int64, and only those that do not are Python's whole numbers.
+"""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -10,92 +14,210 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from worker.engines.canonical import number_text
 from worker.engines.values import Kind, ValueType
 
 Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.int64]
 Whole = npt.NDArray[Any]
 """Whole numbers: int64 where all are small enough for arithmetic without overflow, else Python ints."""
 
 _SAFE = 1 << 60
-_SAFE_SCALE = 18
+_SAFE_DIGITS = 18
+_POWERS = 10 ** np.arange(_SAFE_DIGITS + 1, dtype=np.int64)
+_FLOAT_DOUBT = 1e-12
+"""Relative error beyond which float64 cannot err in a comparison of two products."""
 
 
 @dataclass(frozen=True, slots=True)
 class NumberPairs:
-    """Pairs of numbers, none of them NULL: value = unscaled / 10**scale.
+    """Pairs of finite numbers at the positions `rows` of their arrays: value = whole number / 10**scale."""
 
-    Where `finite` is False one of the two is NaN or infinite and the unscaled values mean nothing.
-    """
-
+    rows: Rows
     a: Whole
     b: Whole
     scale: int
-    finite: Mask
 
 
-def number_pairs(a: pa.Array, b: pa.Array, value_type: ValueType) -> NumberPairs:
-    """Read two columns of numbers in storage form. A double stands for its shortest exact decimal text."""
+def number_pairs(a: pa.Array, b: pa.Array, value_type: ValueType) -> list[NumberPairs]:
+    """Pairs of numbers in storage form, none of them NULL, by scale; NaN and infinity are in no group.
+
+    A double stands for its shortest decimal text.
+    """
+    everything = np.arange(len(a), dtype=np.int64)
     match value_type.kind:
         case Kind.INTEGER:
-            return _narrowed(_int64(a), _int64(b), 0)
+            return list(_narrow_or_wide(everything, _int64(a), _int64(b), 0))
         case Kind.DECIMAL:
             low_a, low_b = _low_words(a), _low_words(b)
-            if low_a is not None and low_b is not None:
-                return _narrowed(low_a, low_b, value_type.scale)
-            return _from_texts(_decimal_texts(a), _decimal_texts(b))
+            fits = low_a[1] & low_b[1]
+            groups = []
+            if fits.any():
+                rows = np.flatnonzero(fits)
+                groups.append(NumberPairs(rows, low_a[0][rows], low_b[0][rows], value_type.scale))
+            if not fits.all():
+                rest = np.flatnonzero(~fits)
+                groups += _of_texts(rest, *(decimal_texts(x.take(pa.array(rest))) for x in (a, b)))
+            return groups
         case Kind.NUMBER:
-            return _from_texts(a.to_pylist(), b.to_pylist())
+            return _of_texts(everything, a, b)
         case Kind.DOUBLE:
-            return _from_doubles(a.to_pylist(), b.to_pylist())
+            finite = pc.and_(pc.is_finite(a), pc.is_finite(b)).to_numpy(zero_copy_only=False)
+            rows = np.flatnonzero(finite)
+            return _of_texts(rows, *(_double_texts(x.take(pa.array(rows))) for x in (a, b)))
     raise ValueError(f"{value_type.kind} is not numeric")
 
 
 def within_tolerance(pairs: NumberPairs, tolerance: Decimal) -> Mask:
-    """Where |a - b| <= tolerance, in decimal arithmetic. NaN and infinity are within no tolerance."""
-    sign, digits, exponent = tolerance.as_tuple()
-    assert sign == 0
-    assert isinstance(exponent, int)
-    unscaled = int("".join(map(str, digits)))
+    """Where |a - b| <= tolerance."""
+    numerator, exponent = _whole_and_exponent(tolerance)
     shift = pairs.scale + exponent
-    limit = unscaled * 10**shift if shift >= 0 else unscaled // 10**-shift
+    limit = numerator * 10**shift if shift >= 0 else numerator // 10**-shift
     if pairs.a.dtype != object:
         limit = min(limit, 4 * _SAFE - 1)
-    within: Mask = (np.abs(pairs.a - pairs.b) <= limit).astype(np.bool_)
-    return within & pairs.finite
+    return _mask(np.abs(pairs.a - pairs.b) <= limit)
+
+
+def within_share(pairs: NumberPairs, share: Decimal) -> Mask:
+    """Where |a - b| <= share * max(|a|, |b|)."""
+    gap, larger = np.abs(pairs.a - pairs.b), np.maximum(np.abs(pairs.a), np.abs(pairs.b))
+    numerator, exponent = _whole_and_exponent(share)
+    denominator = 10**-exponent if exponent < 0 else 1
+    numerator *= 10**exponent if exponent > 0 else 1
+    if pairs.a.dtype == object:
+        return _mask(gap * denominator <= larger * numerator)
+    limit = larger.astype(np.float64) * float(share)
+    within = _mask(gap <= limit)
+    doubt = np.flatnonzero(np.abs(gap - limit) <= _FLOAT_DOUBT * np.maximum(limit, 1.0))
+    for row in doubt.tolist():
+        within[row] = int(gap[row]) * denominator <= int(larger[row]) * numerator
+    return within
+
+
+def equal_when_rounded(pairs: NumberPairs, decimals: int) -> Mask:
+    """Where a and b are the same after rounding to `decimals`, halves away from zero."""
+    return _mask(_rounded(pairs.a, pairs.scale, decimals) == _rounded(pairs.b, pairs.scale, decimals))
+
+
+def decimal_texts(array: pa.Array) -> pa.Array:
+    """Decimals as canonical text (`number_text`), NULL as NULL."""
+    text = array.cast(pa.large_string())
+    odd = pc.fill_null(pc.match_substring_regex(text, "[eE]"), False)
+    text = without_superfluous_zeros(text)
+    if pc.any(odd).as_py():
+        rows = np.flatnonzero(odd.to_numpy(zero_copy_only=False))
+        values = [number_text(v) for v in array.take(pa.array(rows)).to_pylist()]
+        text = pc.replace_with_mask(text, odd, pa.array(values, pa.large_string()))
+    return text
+
+
+def without_superfluous_zeros(text: pa.Array) -> pa.Array:
+    """Plain decimal texts without zeros at the end of their fraction."""
+    fractional = pc.fill_null(pc.match_substring(text, "."), False)
+    if not pc.any(fractional).as_py():
+        return text
+    return pc.if_else(fractional, pc.utf8_rtrim(pc.utf8_rtrim(text, "0"), "."), text)
+
+
+def _rounded(whole: Whole, scale: int, decimals: int) -> Whole:
+    if decimals >= scale:
+        return whole
+    unit = 10 ** (scale - decimals)
+    if whole.dtype != object and unit > 4 * _SAFE:
+        return np.zeros_like(whole)
+    rounded: Whole = np.sign(whole) * ((np.abs(whole) + unit // 2) // unit)
+    return rounded
+
+
+def _whole_and_exponent(number: Decimal) -> tuple[int, int]:
+    """number = whole * 10**exponent; the number is not negative."""
+    _, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int)
+    return int("".join(map(str, digits))), exponent
+
+
+def _mask(values: npt.NDArray[Any]) -> Mask:
+    return np.asarray(values, np.bool_)
 
 
 def _int64(array: pa.Array) -> npt.NDArray[np.int64]:
     return np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
-def _narrowed(a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], scale: int) -> NumberPairs:
-    finite = np.ones(a.size, np.bool_)
-    extremes = [int(x) for array in (a, b) if array.size for x in (array.min(), array.max())]
-    if scale <= _SAFE_SCALE and all(-_SAFE < x < _SAFE for x in extremes):
-        return NumberPairs(a, b, scale, finite)
-    return NumberPairs(a.astype(object), b.astype(object), scale, finite)
+def _narrow_or_wide(
+    rows: Rows, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], scale: int
+) -> Iterator[NumberPairs]:
+    fits = (np.maximum(a, b) < _SAFE) & (np.minimum(a, b) > -_SAFE)
+    if fits.all():
+        yield NumberPairs(rows, a, b, scale)
+        return
+    yield NumberPairs(rows[fits], a[fits], b[fits], scale)
+    yield NumberPairs(rows[~fits], a[~fits].astype(object), b[~fits].astype(object), scale)
 
 
-def _low_words(array: pa.Array) -> npt.NDArray[np.int64] | None:
-    """The unscaled values of a decimal128 column, or None when some need more than 64 bits."""
+def _low_words(array: pa.Array) -> tuple[npt.NDArray[np.int64], Mask]:
+    """The low 64 bits of a decimal128 column's whole numbers, and where they are safely all of it."""
     buffer = array.buffers()[1]
     if len(array) == 0 or buffer is None:
-        return np.empty(0, np.int64)
+        return np.empty(0, np.int64), np.empty(0, np.bool_)
     words = np.frombuffer(buffer, np.int64)[2 * array.offset : 2 * (array.offset + len(array))].reshape(-1, 2)
-    low, high = words[:, 0], words[:, 1]
-    return low.copy() if bool(np.all(high == low >> 63)) else None
+    low, high = words[:, 0].copy(), words[:, 1]
+    return low, (high == low >> 63) & (low < _SAFE) & (low > -_SAFE)
 
 
-def _decimal_texts(array: pa.Array) -> list[str]:
-    return [number_text(value) for value in array.to_pylist()]
+def _double_texts(array: pa.Array) -> pa.Array:
+    """Finite doubles as plain decimal texts: the shortest that read back as the same double."""
+    text = array.cast(pa.large_string())
+    odd = pc.match_substring(text, "e")
+    if pc.any(odd).as_py():
+        rows = np.flatnonzero(odd.to_numpy(zero_copy_only=False))
+        values = [number_text(Decimal(repr(v))) for v in array.take(pa.array(rows)).to_pylist()]
+        text = pc.replace_with_mask(text, odd, pa.array(values, pa.large_string()))
+    return without_superfluous_zeros(text)
 
 
-def _from_texts(a: list[str], b: list[str]) -> NumberPairs:
-    scale = max((len(text.partition(".")[2]) for text in (*a, *b)), default=0)
-    whole_a, whole_b = (np.array([_unscaled(t, scale) for t in side], dtype=object) for side in (a, b))
-    return NumberPairs(whole_a, whole_b, scale, np.ones(len(a), np.bool_))
+def _of_texts(rows: Rows, a: pa.Array, b: pa.Array) -> list[NumberPairs]:
+    """Pairs of plain decimal texts, by scale; those too long for int64 last, as Python ints."""
+    if rows.size == 0:
+        return []
+    whole_a, scale_a, digits_a = _parsed(a)
+    whole_b, scale_b, digits_b = _parsed(b)
+    scale = np.maximum(scale_a, scale_b)
+    narrow = (digits_a + scale - scale_a <= _SAFE_DIGITS) & (digits_b + scale - scale_b <= _SAFE_DIGITS)
+    groups = []
+    for one in np.unique(scale[narrow]).tolist():
+        at = np.flatnonzero(narrow & (scale == one))
+        groups.append(
+            NumberPairs(
+                rows[at],
+                whole_a[at] * _POWERS[one - scale_a[at]],
+                whole_b[at] * _POWERS[one - scale_b[at]],
+                one,
+            )
+        )
+    if not narrow.all():
+        at = np.flatnonzero(~narrow)
+        wide_scale = int(scale[at].max())
+        wide = [
+            np.array([_unscaled(t, wide_scale) for t in x.take(pa.array(at)).to_pylist()], dtype=object)
+            for x in (a, b)
+        ]
+        groups.append(NumberPairs(rows[at], wide[0], wide[1], wide_scale))
+    return groups
+
+
+def _parsed(text: pa.Array) -> tuple[npt.NDArray[np.int64], Rows, Rows]:
+    """Whole number without the point (0 where too long for int64), decimals, and digits of each text."""
+    point = pc.find_substring(text, ".").to_numpy(zero_copy_only=False).astype(np.int64)
+    length = pc.binary_length(text).to_numpy(zero_copy_only=False).astype(np.int64)
+    scale = np.where(point < 0, 0, length - point - 1)
+    digits = pc.replace_substring(text, ".", "")
+    count = length - (point >= 0) - pc.starts_with(text, "-").to_numpy(zero_copy_only=False)
+    short = pa.array(count <= _SAFE_DIGITS)
+    whole = pc.if_else(short, digits, "0").cast(pa.int64())
+    return _int64(whole), scale, count
 
 
 def _unscaled(text: str, scale: int) -> int:
@@ -103,8 +225,13 @@ def _unscaled(text: str, scale: int) -> int:
     return int(whole + fraction.ljust(scale, "0"))
 
 
-def _from_doubles(a: list[float], b: list[float]) -> NumberPairs:
-    finite = np.array([math.isfinite(x) and math.isfinite(y) for x, y in zip(a, b, strict=True)], np.bool_)
-    texts = [[number_text(Decimal(repr(x))) if math.isfinite(x) else "0" for x in side] for side in (a, b)]
-    pairs = _from_texts(*texts)
-    return NumberPairs(pairs.a, pairs.b, pairs.scale, finite.reshape(-1))
+def total(values: Whole) -> int:
+    """The exact sum of whole numbers, which need not fit int64."""
+    if values.dtype == object:
+        return int(sum(values.tolist()))
+    return (int(np.sum(values >> 32)) << 32) + int(np.sum(values & 0xFFFF_FFFF))
+
+
+def plain(whole: int, scale: int) -> Decimal:
+    """whole / 10**scale, exactly."""
+    return Decimal((int(whole < 0), tuple(map(int, str(abs(whole)))), -scale))

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 
+from app.jobs.rules import ColumnRule
 
-@dataclass(frozen=True, slots=True)
-class ColumnRule:
-    """How far two values of one column may differ and still count as equal.
-
-    `tolerance` is absolute and inclusive, in the column's own unit, decided in decimal arithmetic.
-    """
-
-    tolerance: Decimal | None = None
+__all__ = ["ColumnRule", "ComparisonPlan"]
 
 
 @dataclass(frozen=True, slots=True)

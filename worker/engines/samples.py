@@ -16,7 +16,7 @@ from worker.engines.display import texts
 from worker.engines.layout import ComparedColumn, Layout
 from worker.engines.pairing import Codes, scatter
 from worker.engines.parts import Part
-from worker.engines.tolerances import beyond_tolerance
+from worker.engines.rules.apply import still_different
 
 Rows = npt.NDArray[np.int64]
 
@@ -94,7 +94,7 @@ class Samples:
         for position, column in enumerate(layout.values, start=len(layout.key)):
             a, b = (_column(chosen, side, position, column, parts) for side in (0, 1))
             rows = differing(a, b)
-            rows = rows[beyond_tolerance(a.take(pa.array(rows)), b.take(pa.array(rows)), column)]
+            rows = rows[still_different(a.take(pa.array(rows)), b.take(pa.array(rows)), column)]
             texts_a, texts_b = texts(a, column.type), texts(b, column.type)
             for row in rows.tolist():
                 samples[row]["cells"].append({"column": column.name, "a": texts_a[row], "b": texts_b[row]})

@@ -1,0 +1,1 @@
+"""Rules of columns: checked against the column (`check`), then applied to differing cells (`apply`)."""
