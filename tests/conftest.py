@@ -71,7 +71,8 @@ def localdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 class LocalProcess:
     """`concord local` as a process of its own; `kill` and `start` again for tests of recovery."""
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
+    def __init__(self, folder: Path, port: int = 0, version: str | None = None) -> None:
+        self._version = version or play()
         self.folder = folder
         self._port = port
         self._password = secrets.token_hex(8)
@@ -90,7 +91,7 @@ class LocalProcess:
         log = (self.folder / "localdb.log").open("a")
         options = {
             "port": self._port,
-            "play": play(),
+            "play": self._version,
             "data": self.folder / "data",
             "password-file": password_file,
         }

@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 
 _SUPERUSER = "none"  # the value of `role` that means the session's own PostgreSQL user
 
-_NEEDED = {
-    ("CREATE", "TABLE"): "TABLE",
-    ("CREATE", "VIEW"): "VIEW",
-    ("CREATE", "SEQUENCE"): "SEQUENCE",
-}
+# What IF [NOT] EXISTS of 23ai forgives: a synonym, user or role that is there already, or is not there.
+_MOOT = dict.fromkeys((955, 1920, 1921), "if_not_exists") | dict.fromkeys(
+    (1432, 1434, 1918, 1919), "if_exists"
+)
 
 
 class Definition:
@@ -49,8 +48,10 @@ class Definition:
         except PgError as error:
             self._link.rollback()
             raise self._oracle_error(error, compiled) from error
-        except OracleError:
+        except OracleError as error:
             self._link.rollback()
+            if error.code in _MOOT and compiled.options.get(_MOOT[error.code]):
+                return False
             raise
         finally:
             self._link.set("role", before)
@@ -97,6 +98,8 @@ class Definition:
             return False
         stored = [each for each in kinds if self._session.fetch_unit(schema, name, each) is not None]
         if not stored or (found is None and kind != "PACKAGE BODY"):
+            if compiled.options.get("if_exists"):
+                return False
             raise oracle_error(4043, name)
         self._need(schema, None, "DROP ANY TRIGGER" if kind == "TRIGGER" else "DROP ANY PROCEDURE")
         plsql.drop_unit(self._session, schema, name, kind)

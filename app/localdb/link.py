@@ -18,6 +18,9 @@ from app.localdb.spool import Spool
 
 _STATEMENTS = 200  # prepared statements kept in PostgreSQL for one session
 
+# Held from just before a commit until its rows are visible: oracle.current_scn() waits for it.
+_COMMITTING = "select pg_catalog.pg_advisory_xact_lock_shared(7303010)"
+
 Values = Sequence[bytes | None]
 
 
@@ -499,6 +502,8 @@ class Link:
         if not explicit:
             self.connection.sync_without_waiting()
             return
+        if command == "commit":
+            self.connection.command(_COMMITTING)
         self.connection.command(command)
         try:
             self._exchange()

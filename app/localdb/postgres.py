@@ -43,6 +43,7 @@ _SETTINGS = {
     "max_locks_per_transaction": "256",
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    "track_commit_timestamp": "on",  # the SCN of a commit
     "io_method": "sync",
     "jit": "off",
     # A queue's claim must stay a scan of its index in order, which locks rows as they are fetched, also on a

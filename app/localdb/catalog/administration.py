@@ -99,7 +99,7 @@ class Administration:
         )
 
     def alter_user(self, name: str, options: dict[str, Any]) -> None:
-        if name != self._actor or set(options) - {"password"}:
+        if name != self._actor or set(options) - {"password", "if_not_exists"}:
             self._need("ALTER USER")
         if not self._store.schema_exists(name):
             raise oracle_error(1918, name)

@@ -353,7 +353,7 @@ select 1::numeric as "INSTANCE_NUMBER", 'FREE'::varchar(16) as "INSTANCE_NAME", 
        'ACTIVE'::varchar(17) as "DATABASE_STATUS", 'PRIMARY_INSTANCE'::varchar(18) as "INSTANCE_ROLE", 'LOCAL'::varchar(18) as "EDITION";
 create or replace view "SYS"."V_$DATABASE" as
 select 1::numeric as "DBID", 'FREE'::varchar(9) as "NAME", (select min(created) from concord_catalog.users)::oracle.date as "CREATED", 'NOARCHIVELOG'::varchar(12) as "LOG_MODE",
-       concord_catalog.current_scn() as "CURRENT_SCN", 'READ WRITE'::varchar(20) as "OPEN_MODE", 'PRIMARY'::varchar(16) as "DATABASE_ROLE", 'Linux x86 64-bit'::varchar(101) as "PLATFORM_NAME", 'NO'::varchar(3) as "CDB",
+       oracle.current_scn() as "CURRENT_SCN", 'READ WRITE'::varchar(20) as "OPEN_MODE", 'PRIMARY'::varchar(16) as "DATABASE_ROLE", 'Linux x86 64-bit'::varchar(101) as "PLATFORM_NAME", 'NO'::varchar(3) as "CDB",
        (select value from concord_catalog.settings where name = 'service')::varchar(30) as "DB_UNIQUE_NAME";
 create or replace view "SYS"."V_$SESSION" as
 select s.sid::numeric as "SID", s.serial::numeric as "SERIAL#", s.sid::numeric as "AUDSID", 0::numeric as "USER#", s.username::varchar(128) as "USERNAME",
@@ -425,6 +425,36 @@ select 'PUBLIC', replace(relname, '_$', '$'), 'SYS', relname from pg_catalog.pg_
  where relnamespace = '"SYS"'::pg_catalog.regnamespace and relname like 'V\_$%'
 on conflict do nothing;
 insert into concord_catalog.synonyms (owner, name, target_owner, target_name) values ('PUBLIC', 'DICT', 'SYS', 'DICTIONARY') on conflict do nothing;
+
+-- CREATE OR REPLACE VIEW: PostgreSQL keeps a view only while its columns stay; else it is made anew with its grants.
+create or replace function concord_catalog.replace_view(schema text, name text, made text) returns void language plpgsql
+    security definer set search_path = pg_catalog as $$
+declare
+    target regclass := to_regclass(format('%I.%I', schema, name));
+    grants text[];
+    given text;
+begin
+    begin
+        execute 'create or replace ' || made;
+    exception when invalid_table_definition then
+        if exists (select from pg_depend d join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+                    where d.refobjid = target and r.ev_class <> target) then
+            raise exception using errcode = 'ORA00', message = 'ORA-03001: unimplemented feature: CREATE OR REPLACE VIEW with'
+                ' other columns under other views is not supported by the local database';
+        end if;
+        select array_agg(format('grant %s on %s to %s%s', a.privilege_type, target,
+                                coalesce((select quote_ident(r.rolname) from pg_roles r where r.oid = a.grantee), 'public'),
+                                case when a.is_grantable then ' with grant option' else '' end))
+          into grants from pg_class c, aclexplode(c.relacl) a where c.oid = target and a.grantee <> c.relowner;
+        execute format('drop view %s', target);
+        execute 'create ' || made;
+        foreach given in array coalesce(grants, '{}') loop
+            execute given;
+        end loop;
+    end;
+    execute format('alter view %I.%I owner to %I', schema, name, schema);
+end
+$$;
 
 -- Change notification: one message per statement, delivered by PostgreSQL when the transaction commits.
 create or replace function concord_catalog.note_change() returns trigger language plpgsql security definer

@@ -114,8 +114,11 @@ def create_unit(host: Host, text: str, owner: str | None = None) -> bool:
     was stored.
     """
     try:
+        text, optional = _without_if_not_exists(host, text)
         parser = UnitParser(text)
         replace = parser.create_prefix()
+        if optional and replace:
+            raise OracleError(11541, "REPLACE and IF NOT EXISTS cannot coexist in the same DDL statement")
         start = parser.here
         kind, schema, name = parser.heading()
     except CompileError as error:
@@ -129,6 +132,8 @@ def create_unit(host: Host, text: str, owner: str | None = None) -> bool:
         else text[start:].rstrip()
     )
     owner = owner or schema or host.current_schema
+    if optional and host.fetch_unit(owner, name, kind) is not None:
+        return False
     _check_name(host, owner, name, kind, replace)
     shared = library(host)
     lines = Lines(source)
@@ -152,6 +157,17 @@ def create_unit(host: Host, text: str, owner: str | None = None) -> bool:
     _publish(host, shared, owner, name, kind, source, failed=bool(errors))
     shared.invalidate()
     return bool(errors)
+
+
+def _without_if_not_exists(host: Host, text: str) -> tuple[str, bool]:
+    """CREATE ... IF NOT EXISTS of 23ai: the text without these words, and whether they stood there."""
+    if host.play == "19c":
+        return text, False
+    tokens = UnitParser(text).tokens
+    for index, token in enumerate(tokens[:6]):
+        if token.word == "IF" and [t.word for t in tokens[index : index + 3]] == ["IF", "NOT", "EXISTS"]:
+            return text[: token.offset] + text[tokens[index + 2].end :].lstrip(" "), True
+    return text, False
 
 
 def _publish(

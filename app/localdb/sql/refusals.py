@@ -146,6 +146,7 @@ TEXTS = {
     4000: "the sum of PCTUSED and PCTFREE cannot exceed 100",
     4043: "object {} does not exist",
     4044: "procedure, function, package, or type is not allowed here",
+    11541: "REPLACE and IF NOT EXISTS cannot coexist in the same DDL statement",
     12704: "character set mismatch",
     12726: "unmatched bracket in regular expression",
     12899: "value too large for column {} (actual: {}, maximum: {})",

@@ -136,6 +136,7 @@ INTERVAL_YM = Ty(OraType.INTERVAL_YM, precision=9, scale=0)
 RAW = Ty(OraType.RAW, size=2000)
 CLOB = Ty(OraType.CLOB)
 BLOB = Ty(OraType.BLOB)
+INTEGER = Ty(OraType.NUMBER, 38, 0)  # NUMBER(*,0): the dictionary shows no precision for it
 ROWID = Ty(OraType.ROWID, size=18)
 BOOLEAN = Ty(OraType.BOOLEAN)
 
@@ -175,8 +176,7 @@ _FIXED_TYPES = {
     "DATE": DATE, "CLOB": CLOB, "NCLOB": Ty(OraType.CLOB, national=True), "BLOB": BLOB,
     "BINARY_DOUBLE": DOUBLE, "BINARY_FLOAT": Ty(OraType.BINARY_FLOAT), "LONG": Ty(OraType.LONG),
     "LONG RAW": Ty(OraType.LONG_RAW), "ROWID": ROWID, "UROWID": Ty(OraType.UROWID, size=4000),
-    "INTEGER": Ty(OraType.NUMBER, 38, 0), "INT": Ty(OraType.NUMBER, 38, 0),
-    "SMALLINT": Ty(OraType.NUMBER, 38, 0), "DOUBLE PRECISION": Ty(OraType.NUMBER, 126, -127),
+    "INTEGER": INTEGER, "INT": INTEGER, "SMALLINT": INTEGER, "DOUBLE PRECISION": Ty(OraType.NUMBER, 126, -127),
     "REAL": Ty(OraType.NUMBER, 63, -127),
 }  # fmt: skip
 

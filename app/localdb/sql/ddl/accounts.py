@@ -48,7 +48,7 @@ class AccountsDdl(ObjectsDdl):
         return self.finish()
 
     def _create(self) -> None:
-        replace = self.accept("OR", "REPLACE")
+        replace = self.replacing = self.accept("OR", "REPLACE")
         self.accept("FORCE") or self.accept("NO", "FORCE")
         if self.accept_one("EDITIONABLE", "NONEDITIONABLE"):
             pass
@@ -74,6 +74,7 @@ class AccountsDdl(ObjectsDdl):
             self._user(Effect.CREATE_USER)
         elif self.accept("ROLE"):
             self.out.effect = Effect.CREATE_ROLE
+            self.out.options = {"if_not_exists": self.if_not_exists()}
             self.out.names = [self.name()]
             self.accept("NOT", "IDENTIFIED")
         elif self.token.kind == T.IDENT:
@@ -155,8 +156,10 @@ class AccountsDdl(ObjectsDdl):
 
     def _user(self, effect: Effect) -> None:
         self.out.effect = effect
-        self.out.names = [self.name(1935)]
         options = self.out.options
+        if effect is Effect.CREATE_USER:
+            options["if_not_exists"] = self.if_not_exists()
+        self.out.names = [self.name(1935)]
         while self.token.kind != T.EOF:
             if self.accept("IDENTIFIED"):
                 if self.accept_one("EXTERNALLY", "GLOBALLY"):
@@ -210,9 +213,10 @@ class AccountsDdl(ObjectsDdl):
                 raise self.unsupported(f"DROP {self.token.word}")
             raise self.error(950)
         self.out.effect = Effect.DROP_USER if kind == "USER" else Effect.DROP_ROLE
+        self.out.options = {"if_exists": self.if_exists()}
         self.out.names = [self.name()]
         if kind == "USER":
-            self.out.options = {"cascade": self.accept("CASCADE")}
+            self.out.options["cascade"] = self.accept("CASCADE")
 
     # -- grants ------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 
 from app.localdb.contract import Kind
+from app.localdb.errors import OracleError
 from app.localdb.sql.catalog import ObjectInfo
 from app.localdb.sql.compiled import Compiled, Effect, TableChange
 from app.localdb.sql.lexer import T
@@ -31,6 +32,8 @@ class DdlBase(DmlParser):
         self.asked = circumstances
         self.catalog = circumstances.catalog
         self.out = Compiled(Kind.DDL, effect=Effect.DDL)
+        self.replacing = False  # CREATE OR REPLACE
+        self.moot = False  # IF [NOT] EXISTS found that there is nothing to do
 
     def emit(self, statement: str) -> None:
         self.out.statements.append(statement)
@@ -45,7 +48,40 @@ class DdlBase(DmlParser):
         """The statement must end here. Raises ORA-00933 or ORA-00922."""
         if self.token.kind != T.EOF:
             raise self.error(922)
+        if self.moot:
+            self.out.statements.clear()
+            self.out.changes.clear()
         return self.out
+
+    # -- IF [NOT] EXISTS of 23ai -----------------------------------------------------------------------
+
+    def if_not_exists(self) -> bool:
+        """IF NOT EXISTS before a name that is made. 19c takes IF for the name and stumbles over NOT."""
+        if self.play == "19c" or not self.accept("IF", "NOT", "EXISTS"):
+            return False
+        if self.replacing:
+            raise self.error(11541)
+        return True
+
+    def if_exists(self) -> bool:
+        """IF EXISTS before a name that is altered or dropped. 19c takes IF for the name: ORA-00933 after it."""
+        if not self.at_sequence("IF", "EXISTS"):
+            return False
+        self.advance()
+        if self.play == "19c":
+            raise self.error(933)
+        self.advance()
+        return True
+
+    def skip_rest(self) -> None:
+        """What is left of a statement that does nothing."""
+        while self.token.kind != T.EOF:
+            self.advance()
+
+    def is_there(self, kind: str, schema: str, name: str) -> bool:
+        """Whether an object of that kind exists, its owner aside no matter who may see it."""
+        found = self.catalog.resolve(schema, name, schema)
+        return found is not None and found.kind == kind and (found.schema, found.name) == (schema, name)
 
     # -- names -----------------------------------------------------------------------------------------
 
@@ -69,6 +105,18 @@ class DdlBase(DmlParser):
         if found is None or found.kind != kind or len(parts) > 2:
             raise self._at(offset, code)
         return found
+
+    def existing_if_any(self, kind: str, code: int) -> ObjectInfo | None:
+        """[IF EXISTS] name: None, and the rest read, when IF EXISTS finds nothing."""
+        optional, start = self.if_exists(), self.position
+        try:
+            return self.existing(kind, code)
+        except OracleError:
+            if not optional:
+                raise
+        self.seek(start)
+        self.skip_rest()
+        return None
 
     def _at(self, offset: int, code: int) -> Exception:
         from app.localdb.sql.refusals import refuse

@@ -383,7 +383,15 @@ def _describe(change: ColumnChange, ty: Ty, written: n.TypeName | None) -> None:
     elif ty.type is OraType.RAW:
         change.length = ty.size
     elif ty.type is OraType.NUMBER:
-        change.precision = ty.precision or None
+        # INTEGER and NUMBER(*,s): 38 digits, but no precision in the dictionary
+        open_ended = (
+            written is not None
+            and written.name != "FLOAT"
+            and (
+                written.args[0] is None if written.args else written.name not in ("DOUBLE PRECISION", "REAL")
+            )
+        )
+        change.precision = None if open_ended else ty.precision or None
         change.scale = ty.scale if ty.scale != -127 else None
     elif ty.type in (OraType.TIMESTAMP, OraType.TIMESTAMP_TZ, OraType.TIMESTAMP_LTZ):
         change.scale = ty.scale

@@ -8,7 +8,7 @@ from app.localdb.contract import Column, Kind
 from app.localdb.sql.compiled import ColumnChange, Effect
 from app.localdb.sql.ddl.tables import TablesDdl
 from app.localdb.sql.refusals import refuse
-from app.localdb.sql.types import quote
+from app.localdb.sql.types import quote, text_literal
 
 _UNITS = frozenset(["PACKAGE", "PROCEDURE", "FUNCTION", "TRIGGER", "TYPE"])
 
@@ -23,7 +23,9 @@ class ObjectsDdl(TablesDdl):
         """After CREATE [OR REPLACE] [FORCE] VIEW."""
         from app.localdb.sql import compile as compile_sql
 
+        optional = self.if_not_exists()
         schema, view = self.schema_name()
+        self.moot = optional and self.is_there("VIEW", schema, view)
         names: list[str] = []
         if self.at("("):
             names = self.names_in_parentheses()
@@ -48,32 +50,44 @@ class ObjectsDdl(TablesDdl):
         if len(set(names)) < len(names):
             raise refuse(957, start)
         listed = ", ".join(quote(name) for name in names)
-        self.emit(f"create or replace view {self.qualified(schema, view)} ({listed}) as {compiled.pg_text}")
+        made = f"view {self.qualified(schema, view)} ({listed}) as {compiled.pg_text}"
+        if self.replacing:
+            texts = ", ".join(text_literal(each) for each in (schema, view, made))
+            self.emit(f"select concord_catalog.replace_view({texts})")
+        else:
+            self.emit(f"create {made}")
         entry = self.change("CREATE", "VIEW", schema, view)
         entry.text = text
         for column, name in zip(compiled.columns, names, strict=True):
             entry.columns.append(self.view_column(name, column))
 
     def create_sequence(self) -> None:
+        optional = self.if_not_exists()
         schema, sequence = self.schema_name(2277)
+        self.moot = optional and self.is_there("SEQUENCE", schema, sequence)
         options = self.sequence_options()
         self.emit(f"create sequence {self.qualified(schema, sequence)} {options}")
         self.change("CREATE", "SEQUENCE", schema, sequence)
 
     def alter_sequence(self) -> None:
-        found = self.existing("SEQUENCE", 2289)
+        found = self.existing_if_any("SEQUENCE", 2289)
+        if found is None:
+            return
         options = self.sequence_options().replace("start with", "restart with")
         self.emit(f"alter sequence {self.qualified(found.schema, found.name)} {options}")
         self.change("ALTER", "SEQUENCE", found.schema, found.name)
 
     def create_synonym(self, *, public: bool, replace: bool) -> None:
         self.out.effect = Effect.CREATE_SYNONYM
+        optional = self.if_not_exists()
         schema, synonym = self.schema_name(995)
         self.expect("FOR")
         parts = self.dotted_name(903)
         target = (parts[0], parts[-1]) if len(parts) == 2 else (self.asked.current_schema, parts[-1])
         self.out.names = ["PUBLIC" if public else schema, synonym]
-        self.out.options = {"target": target, "replace": replace, "public": public}
+        self.out.options = {
+            "target": target, "replace": replace, "public": public, "if_not_exists": optional
+        }  # fmt: skip
 
     def comment(self) -> None:
         """After COMMENT ON: TABLE or COLUMN name IS 'text'."""
@@ -141,6 +155,7 @@ class ObjectsDdl(TablesDdl):
             public = self.accept("PUBLIC")
             self.expect("SYNONYM")
             self.out.effect = Effect.DROP_SYNONYM
+            self.out.options = {"if_exists": self.if_exists()}
             schema, name = self.schema_name(995)
             self.accept("FORCE")
             self.out.names = ["PUBLIC" if public else schema, name]
@@ -153,29 +168,29 @@ class ObjectsDdl(TablesDdl):
         """DROP USER and DROP ROLE: see accounts."""
         raise self.error(950)
 
-    def _refuse_if_exists(self) -> None:
-        if self.at("IF"):
-            raise self.error(933) if self.play == "19c" else self.unsupported("IF EXISTS")
-
     def _drop_table(self) -> None:
-        self._refuse_if_exists()
-        found = self.existing("TABLE", 942)
+        found = self.existing_if_any("TABLE", 942)
+        if found is None:
+            return
         cascade = " cascade" if self.accept("CASCADE", "CONSTRAINTS") else ""
         self.accept("PURGE")
         self.emit(f"drop table {self.qualified(found.schema, found.name)}{cascade}")
         self.change("DROP", "TABLE", found.schema, found.name)
 
     def _drop_plain(self, kind: str, code: int) -> None:
-        self._refuse_if_exists()
-        found = self.existing(kind, code)
+        found = self.existing_if_any(kind, code)
+        if found is None:
+            return
         self.emit(f"drop {kind.lower()} {self.qualified(found.schema, found.name)}")
         self.change("DROP", kind, found.schema, found.name)
 
     def _drop_index(self) -> None:
-        self._refuse_if_exists()
+        optional = self.if_exists()
         schema, index = self.schema_name(953)
         table = self.catalog.index_table(schema, index)
         if table is None:
+            if optional:
+                return self.skip_rest()
             raise self.error(1418)
         if index in self.catalog.constraint_names(*table):
             raise self.error(2429)
@@ -188,10 +203,10 @@ class ObjectsDdl(TablesDdl):
         kind = self.advance().word
         if kind in ("PACKAGE", "TYPE") and self.accept("BODY"):
             kind += " BODY"
-        self._refuse_if_exists()
+        optional = self.if_exists()
         schema, name = self.schema_name(4043)
         self.accept("FORCE")
         self.out.kind = Kind.DDL
         self.out.effect = Effect.DROP_UNIT
         self.out.names = [schema, name]
-        self.out.options = {"kind": kind}
+        self.out.options = {"kind": kind, "if_exists": optional}

@@ -20,9 +20,9 @@ class TablesDdl(ColumnsDdl):
 
     def create_table(self) -> None:
         """After CREATE TABLE: the name, columns and constraints, physical clauses, or AS query."""
-        if self.at("IF"):
-            self._if_not_exists()
+        optional = self.if_not_exists()
         schema, table = self.schema_name()
+        self.moot = optional and self.is_there("TABLE", schema, table)
         definitions: list[ColumnDefinition] = []
         constraints: list[Constraint] = []
         if self.accept("("):
@@ -45,11 +45,6 @@ class TablesDdl(ColumnsDdl):
         if not definitions:
             raise self.error(922 if not constraints else 904)
         self._write_table(schema, table, definitions, constraints)
-
-    def _if_not_exists(self) -> None:
-        if self.play == "19c":
-            raise self.error(922)
-        raise self.unsupported("IF NOT EXISTS")
 
     def _write_table(
         self,
@@ -147,7 +142,9 @@ class TablesDdl(ColumnsDdl):
 
     def alter_table(self) -> None:
         """After ALTER TABLE: one or more of ADD, MODIFY, DROP, RENAME."""
-        found = self.existing("TABLE", 942)
+        found = self.existing_if_any("TABLE", 942)
+        if found is None:
+            return
         self._entry = self.change("ALTER", "TABLE", found.schema, found.name)
         columns = scope_of(list(found.columns))
         name = self.qualified(found.schema, found.name)
@@ -296,7 +293,9 @@ class TablesDdl(ColumnsDdl):
 
     def create_index(self, *, unique: bool) -> None:
         """After CREATE [UNIQUE] INDEX. A row whose keys are all NULL has no entry, as in Oracle."""
+        optional = self.if_not_exists()
         schema, index = self.schema_name(953)
+        self.moot = optional and self.catalog.index_table(schema, index) is not None
         self.expect("ON", 969)
         table = self.existing("TABLE", 942)
         columns = scope_of(list(table.columns))
@@ -343,8 +342,11 @@ class TablesDdl(ColumnsDdl):
 
     def alter_index(self) -> None:
         """After ALTER INDEX: RENAME, or what only reorganizes."""
+        optional = self.if_exists()
         schema, index = self.schema_name(953)
         if self.catalog.index_table(schema, index) is None:
+            if optional:
+                return self.skip_rest()
             raise self.error(1418)
         if self.accept("RENAME"):
             self.expect("TO")

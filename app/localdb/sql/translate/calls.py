@@ -43,7 +43,7 @@ _CODES: dict[str, Callable[[Ex, int], Ex]] = {
 }
 _DATETIME = (Family.DATE, Family.TIMESTAMP, Family.ZONED)
 # Functions of supplied packages that SQL may call; a leading SYS. is the owner.
-_PACKAGES = frozenset(["DBMS_RANDOM", "UTL_RAW", "DBMS_LOB", "DBMS_UTILITY"])
+_PACKAGES = frozenset(["DBMS_RANDOM", "UTL_RAW", "DBMS_LOB", "DBMS_UTILITY", "DBMS_FLASHBACK"])
 
 
 class Calls(Json):
@@ -77,6 +77,10 @@ class Calls(Json):
             raise refuse(30484 if node.over is None else 30483, node.offset)
         if node.distinct:
             raise refuse(30482, node.offset)
+        if name.startswith("DBMS_FLASHBACK.") and self.catalog.resolve("SYS", "V_$DATABASE", "SYS") is None:
+            raise refuse(
+                904, node.offset, ".".join(f'"{part}"' for part in name.split("."))
+            )  # no EXECUTE on it
         if plain is not None:
             return self._plain(plain, node)
         assert special is not None

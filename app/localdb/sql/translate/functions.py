@@ -138,13 +138,16 @@ PLAIN: dict[str, Plain] = {
     "UTL_RAW.LENGTH": Plain("r", 1, "length({0})::numeric", NUMBER),
     "DBMS_LOB.SUBSTR": Plain("tnn", 1, "oracle.lob_substr({})", VARCHAR2),
     "DBMS_LOB.INSTR": Plain("ttnn", 2, "oracle.instr({})", NUMBER),
+    "DBMS_FLASHBACK.GET_SYSTEM_CHANGE_NUMBER": Plain("", 0, "oracle.current_scn()", NUMBER),
+    "SCN_TO_TIMESTAMP": Plain("n", 1, "oracle.scn_to_timestamp({0})", TIMESTAMP),
+    "TIMESTAMP_TO_SCN": Plain("s", 1, "oracle.timestamp_to_scn({0})", NUMBER),
     "DBMS_UTILITY.GET_TIME": Plain("", 0, "oracle.get_time()", NUMBER),
 }
 
 # Functions of Oracle that the local database does not have: they are refused by name, not as unknown.
 NOT_KNOWN = frozenset(
     ["XMLTYPE", "XMLELEMENT", "XMLAGG", "XMLFOREST", "XMLSERIALIZE", "XMLPARSE", "XMLQUERY", "EXTRACTVALUE",
-     "DUMP", "SCN_TO_TIMESTAMP", "TIMESTAMP_TO_SCN", "NLSSORT", "NLS_INITCAP", "CONVERT", "JSON_TRANSFORM",
+     "DUMP", "NLSSORT", "NLS_INITCAP", "CONVERT", "JSON_TRANSFORM",
      "JSON_SCALAR", "JSON_DATAGUIDE", "COLLECT", "BIN_TO_NUM", "TO_MULTI_BYTE", "TO_SINGLE_BYTE", "NEW_TIME",
      "SYS_XMLGEN", "ORA_INVOKING_USER", "CORR_S", "CORR_K", "BFILENAME", "VALIDATE_CONVERSION",
      "COMPOSE", "DECOMPOSE", "NLS_CHARSET_ID", "NLS_CHARSET_NAME", "POWERMULTISET", "CARDINALITY"]

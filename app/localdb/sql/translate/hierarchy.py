@@ -164,7 +164,7 @@ class Hierarchy(Sources):
             found.append(
                 Source(
                     source.alias, source.names, columns, source.schema, source.object, rowid,
-                    source.duplicates, pg_alias=source.pg_alias, complex=True,
+                    duplicates=source.duplicates, pg_alias=source.pg_alias, complex=True,
                 )
             )  # fmt: skip
         return found

@@ -9,6 +9,7 @@ from app.localdb.sql import nodes as n
 from app.localdb.sql.catalog import ObjectKind
 from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.translate.base import Base
+from app.localdb.sql.translate.functions import PLAIN
 from app.localdb.sql.translate.scope import Block, Source
 from app.localdb.sql.types import (
     DATE,
@@ -65,7 +66,12 @@ class Names(Base):
             return self._sequence(node)
         elif parts[-1] == "ORA_ROWSCN" and len(parts) == 2:
             return self._rowscn(parts[0], node)
+        if len(parts) == 1 and parts[0] in self.block.item_names:
+            return self.value(self.block.item_names[parts[0]])
         return self.unknown(node)
+
+    @abstractmethod
+    def value(self, node: n.Expr) -> Ex: ...
 
     def unknown(self, node: n.Expr) -> Ex:
         """What is no column: a PL/SQL variable, or ORA-00904."""
@@ -80,6 +86,8 @@ class Names(Base):
 
     def is_unit(self, parts: tuple[str, ...]) -> bool:
         """Whether a name can be a PL/SQL function written without parentheses."""
+        if ".".join(parts[-2:]) in PLAIN:
+            return len(parts) > 1
         schema = parts[0] if len(parts) > 2 else None
         name = parts[-2] if len(parts) > 1 else parts[0]
         found = self.catalog.resolve(schema, name, self.asked.current_schema)
@@ -198,7 +206,15 @@ class Names(Base):
         raise refuse(904, node.offset, ".".join(f'"{p}"' for p in (*qualifier, "ROWID")))
 
     def _rowscn(self, alias: str | None, node: n.Name) -> Ex:
-        raise unsupported("ORA_ROWSCN", node.offset)
+        """ORA_ROWSCN: of a table only. Finer than a table without ROWDEPENDENCIES has it: per row."""
+        found = [s for s in self.block.sources if alias is None or s.alias == alias]
+        if len(found) > 1:
+            raise refuse(918, node.offset)
+        if not found or found[0].rowscn is None:
+            raise refuse(904, node.offset, ".".join(f'"{part}"' for part in node.parts))
+        if not self.block.inside_aggregate and found[0].rowscn not in self.block.groups:
+            self.block.ungrouped.append(node.offset)
+        return Ex(found[0].rowscn, NUMBER)
 
     # -- sequences -------------------------------------------------------------------------------------
 

@@ -299,6 +299,10 @@ class Queries(Hierarchy):
                 ident = f"c{len(items)}"
                 items.append(f"{source.rowid} AS {ident}")
                 source.rowid = f"{quote(alias)}.{ident}"
+            if source.rowscn is not None:
+                ident = f"c{len(items)}"
+                items.append(f"{source.rowscn} AS {ident}")
+                source.rowscn = f"{quote(alias)}.{ident}"
         for name, ex in block.merged.items():
             ident = f"c{len(items)}"
             items.append(f"{ex.sql} AS {ident}")
@@ -323,12 +327,20 @@ class Queries(Hierarchy):
     def _group_by(self, select: n.Select) -> str:
         if not select.group_by:
             return ""
+        self._see_aliases(select)
         texts: list[str] = []
         keys: set[str] = set()
         for item in select.group_by:
             texts.append(self._group_item(item, keys))
         self.block.groups = keys
+        self.block.item_names = {}
         return f" GROUP BY {', '.join(texts)}"
+
+    def _see_aliases(self, select: n.Select) -> None:
+        """Names of the select list are known in GROUP BY and HAVING of 23ai, behind those of columns."""
+        if self.play != "19c":
+            named = [item for item in select.items if item.alias is not None]
+            self.block.item_names = {str(item.alias): item.value for item in named}
 
     def _group_item(self, item: n.GroupItem, keys: set[str]) -> str:
         if item.kind == "EXPR":
@@ -350,9 +362,11 @@ class Queries(Hierarchy):
             return ""
         self.block.aggregates_allowed = True
         self.block.windows_allowed = False
+        self._see_aliases(select)
         text = self.condition(select.having)
         if not self.block.aggregates and not select.group_by:
             self.block.aggregates += 1
+        self.block.item_names = {}
         return f" HAVING {text}"
 
     def _check_groups(self, select: n.Select) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from app.localdb.sql import nodes as n
 from app.localdb.sql.catalog import ObjectInfo
 from app.localdb.sql.types import Ex
 
@@ -18,6 +19,7 @@ class Source:
     schema: str | None = None
     object: ObjectInfo | None = None
     rowid: str | None = None  # PostgreSQL text of its ROWID
+    rowscn: str | None = None  # and of its ORA_ROWSCN
     duplicates: set[str] = field(default_factory=set)  # names that stand twice in an inline view
     inner: bool = True  # False: on the nullable side of an outer join
     pg_alias: str = ""  # what FOR UPDATE OF names
@@ -32,6 +34,7 @@ class Block:
     parent: Block | None = None
     merged: dict[str, Ex] = field(default_factory=dict)  # columns of USING and NATURAL joins
     aliases: dict[str, list[Ex]] = field(default_factory=dict)  # select list names, seen by ORDER BY only
+    item_names: dict[str, n.Expr] = field(default_factory=dict)  # for GROUP BY and HAVING of 23ai
     groups: set[str] = field(default_factory=set)  # texts of the GROUP BY expressions
     ungrouped: list[int] = field(default_factory=list)  # offsets of columns outside aggregates
     aggregates: int = 0

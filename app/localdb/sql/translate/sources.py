@@ -99,10 +99,10 @@ class Sources(Rownum):
             for column in found.columns
         }
         names = [column.name for column in found.columns if not column.hidden]
-        rowid = f'{prefix}"ROWID"' if found.has_rowid else None
-        self.block.sources.append(
-            Source(alias, names, columns, found.schema, found, rowid, pg_alias=pg, complex=False)
-        )
+        source = Source(alias, names, columns, found.schema, found, pg_alias=pg)
+        if found.has_rowid:
+            source.rowid, source.rowscn = f'{prefix}"ROWID"', f"oracle.row_scn({prefix}xmin)"
+        self.block.sources.append(source)
         return f"{quote(found.schema)}.{quote(found.name)} {quote(pg)}"
 
     def _derived(self, item: n.DerivedTable, lateral: bool = False) -> str:
