@@ -201,6 +201,26 @@ class DashboardMetrics(msgspec.Struct, frozen=True, kw_only=True):
     as_of: datetime
 
 
+class JobAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a job."""
+
+    run_token: Annotated[int, Meta(description="Rises from run to run.")]
+    attempt: Annotated[
+        int,
+        Meta(
+            description="From 1; again from 1 after a retry by hand. A run that was given back shares its "
+            "number with the next one."
+        ),
+    ]
+    worker_id: str
+    started_at: datetime
+    ended_at: Annotated[datetime | None, Meta(description="Null while it runs.")]
+    outcome: Annotated[
+        str, Meta(description="RUNNING, COMPLETED, FAILED, CANCELLED, LOST, RELEASED or SNOOZED.")
+    ]
+    error: JobError | None
+
+
 class ClaimedJob(msgspec.Struct, frozen=True):
     """A job that a worker has just claimed; `run_token` fences every later write of this run."""
 
