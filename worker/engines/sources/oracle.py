@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import oracledb
 import pyarrow as pa
@@ -74,7 +75,7 @@ class OracleTableSource:
     def __init__(
         self, connect: Callable[[], oracledb.Connection], owner: str, table: str, scn: int | None = None
     ) -> None:
-        self._connect = connect
+        self.connect = connect
         self._owner = owner
         self._table = table
         self._described: _Description | None = None
@@ -95,28 +96,47 @@ class OracleTableSource:
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The rows as the database delivers them."""
-        selections = [self._description().selections[name] for name in columns]
+        return self.rows_where(columns)
+
+    def rows_where(
+        self, columns: Sequence[str], condition: str = "", binds: Mapping[str, Any] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows that satisfy a condition of ours (SQL after WHERE); its values come as `binds`."""
+        selections = [self.selections[name] for name in columns]
         expressions = [
             f"{chosen.expression.format(quoted(name))} as c{position}"
             for position, (name, chosen) in enumerate(zip(columns, selections, strict=True))
         ]
-        as_of = "" if self.scn is None else " as of scn :scn"
-        binds = {} if self.scn is None else {"scn": self.scn}
-        statement = f"select {', '.join(expressions)} from {self._from()}{as_of}"
+        where = f" where {condition}" if condition else ""
+        statement = f"select {', '.join(expressions)} from {self.from_clause}{where}"
         size = LONG_BATCH_ROWS if any(chosen.long for chosen in selections) else BATCH_ROWS
-        with self._reading(), self._connect() as connection:
-            with connection.cursor() as cursor:
-                cursor.execute("alter session set nls_numeric_characters = '.,'")
-            frames = connection.fetch_df_batches(statement, binds, size=size, fetch_decimals=True)
+        with self.session() as connection:
+            frames = connection.fetch_df_batches(statement, dict(binds or {}), size=size, fetch_decimals=True)
             for frame in frames:
                 yield from pa.table(frame).rename_columns(list(columns)).to_batches()
 
-    def _from(self) -> str:
-        return f"{quoted(self._owner)}.{quoted(self._table)}"
+    @property
+    def from_clause(self) -> str:
+        """What to select from: the quoted name, as of the SCN if there is one."""
+        as_of = "" if self.scn is None else f" as of scn {int(self.scn)}"
+        return f"{quoted(self._owner)}.{quoted(self._table)}{as_of}"
+
+    @property
+    def selections(self) -> Mapping[str, Selection]:
+        """How each column is read."""
+        return self._description().selections
+
+    @contextmanager
+    def session(self) -> Iterator[oracledb.Connection]:
+        """A new session whose numbers read as 1234.5; errors of the driver come out as SourceFailed."""
+        with self._reading(), self.connect() as connection:
+            with connection.cursor() as cursor:
+                cursor.execute("alter session set nls_numeric_characters = '.,'")
+            yield connection
 
     def _description(self) -> _Description:
         if self._described is None:
-            with self._reading(), self._connect() as connection, connection.cursor() as cursor:
+            with self._reading(), self.connect() as connection, connection.cursor() as cursor:
                 self._described = self._describe(cursor)
         return self._described
 
@@ -149,7 +169,7 @@ class OracleTableSource:
         keys = _keys(cursor.execute(_KEYS, binds).fetchall(), {c.name for c in columns if c.nullable})
         counted = cursor.execute(_STATISTICS, binds).fetchone()
         if counted is None or counted[0] is None:
-            counted = cursor.execute(f"select count(*) from {self._from()}").fetchone()
+            counted = cursor.execute(f"select count(*) from {self.from_clause}").fetchone()
         assert counted is not None
         return _Description(columns, selections, keys, int(counted[0]))
 
