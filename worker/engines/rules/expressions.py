@@ -31,6 +31,32 @@ _FUNCTION_NAMES = (
     " to_timestamp to_years to_months to_days to_hours to_minutes to_seconds"
 )
 FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
+_TYPES = frozenset(
+    [
+        "DECIMAL",
+        "NUMERIC",
+        "INTEGER",
+        "INT",
+        "BIGINT",
+        "SMALLINT",
+        "HUGEINT",
+        "DOUBLE",
+        "FLOAT",
+        "REAL",
+        "BOOLEAN",
+        "VARCHAR",
+        "TEXT",
+        "CHAR",
+        "STRING",
+        "DATE",
+        "TIMESTAMP",
+        "TIMESTAMP_S",
+        "TIMESTAMP_MS",
+        "TIMESTAMP_NS",
+        "INTERVAL",
+        "BLOB",
+    ]
+)
 _CLASSES = frozenset(
     {"CONSTANT", "COLUMN_REF", "FUNCTION", "CASE", "CAST", "COMPARISON", "CONJUNCTION", "OPERATOR", "BETWEEN"}
 )
@@ -150,6 +176,8 @@ def _check_node(node: dict[str, Any], field: str, seen: list[int]) -> None:
         raise BadPlan(
             f"{field} names {'.'.join(node['column_names'])}; an expression knows nothing but `value`."
         )
+    if kind == "CAST" and node["type_expr"].get("type_name", "").upper() not in _TYPES:
+        raise BadPlan(f"{field} may not cast to {node['type_expr'].get('type_name', 'this type')}.")
     if kind == "FUNCTION":
         _check_function(node, field)
     for child in _children(node):
