@@ -29,7 +29,7 @@ _STARTING = "57P03"  # SQLSTATE while PostgreSQL starts, recovers or stops
 _RESERVED_CONNECTIONS = 10  # PostgreSQL's own reserve, the catalogue's and the listener's connection
 
 _HERE = Path(__file__).parent
-_OBJECTS = "bookkeeping.sql", "dictionary.sql"
+_OBJECTS = "bookkeeping.sql", "dictionary.sql", "temporary.sql"
 
 
 class Database:
@@ -209,7 +209,7 @@ class Database:
         files = [
             _HERE / "catalog" / _OBJECTS[0],
             *sorted((_HERE / "sql" / "bootstrap").glob("*.sql"), key=lambda file: file.name),
-            _HERE / "catalog" / _OBJECTS[1],
+            *(_HERE / "catalog" / name for name in _OBJECTS[1:]),
         ]
         texts = [file.read_text() for file in files]
         digest = hashlib.sha256("".join(texts).encode()).hexdigest()

@@ -17,7 +17,7 @@ from app.localdb.errors import OracleError, from_postgres, oracle_error
 from app.localdb.link import Link, Mark
 from app.localdb.parameters import NLS_DEFAULTS, check, zone_minutes
 from app.localdb.pg import PgError, Result
-from app.localdb.sql.compiled import Compiled, Effect
+from app.localdb.sql.compiled import Compiled, Effect, make_temporary
 from app.localdb.statements import Statement
 from app.localdb.values import decode_rows, to_text
 from app.localdb.wire.backend import ClientInfo
@@ -163,6 +163,7 @@ class Session:
             cursor.close()
 
     def run_dml(self, compiled: Compiled, values: Sequence[Any]) -> DmlResult:
+        self._make_temporary(compiled)
         with self._mapped(compiled):
             result = self._change(compiled, [_texts(values)])[0]
         return result.count, decode_rows(result.rows, [column.type for column in compiled.columns])
@@ -171,6 +172,7 @@ class Session:
         self, compiled: Compiled, rows: Sequence[Sequence[Any]], save_exceptions: bool
     ) -> list[DmlResult | OracleError]:
         """FORALL: the outcome of each row; without save_exceptions the first error is the last element."""
+        self._make_temporary(compiled)
         kinds = [column.type for column in compiled.columns]
         outcomes: list[DmlResult | OracleError] = []
         for outcome in self._change_many(compiled, [_texts(row) for row in rows], going_on=save_exceptions):
@@ -282,7 +284,14 @@ class Session:
             return Outcome(Kind.PLSQL if statement.creates_unit else Kind.DDL, compile_errors=failed)
         return Outcome(Kind.DDL)
 
+    def _make_temporary(self, compiled: Compiled) -> None:
+        """This session's copies of the temporary tables that the statement names."""
+        for found in compiled.temporary:
+            with self._mapped():
+                self.link.query(make_temporary(found), (), (), limit=0)
+
     def _open(self, compiled: Compiled, values: Sequence[bytes | None]) -> ResultCursor:
+        self._make_temporary(compiled)
         if any(name.startswith("V_$") for owner, name in compiled.tables if owner == "SYS"):
             self.database.publish_sessions()
         ahead = _READ_AHEAD_LOBS if any(c.type in _LARGE for c in compiled.columns) else _READ_AHEAD
@@ -307,6 +316,7 @@ class Session:
     def _run_changes(
         self, compiled: Compiled, rows: Sequence[Sequence[Any]], *, batch_errors: bool
     ) -> Outcome:
+        self._make_temporary(compiled)
         outcome = Outcome(Kind.DML)
         texts = [_bound(compiled, row) for row in rows]
         if len(texts) == 1 and compiled.rowid_text is not None:
@@ -446,6 +456,7 @@ class Session:
             self.link.begin("isolation level repeatable read")
 
     def _lock_tables(self, compiled: Compiled) -> None:
+        self._make_temporary(compiled)
         wait = compiled.wait
         with self._mapped(waited=wait is not None):
             for text in compiled.statements or [compiled.pg_text]:
@@ -498,6 +509,10 @@ class Session:
     def _oracle_error(
         self, error: PgError, compiled: Compiled | None = None, *, waited: bool = False
     ) -> OracleError:
+        for found in compiled.temporary if compiled is not None else ():
+            if error.fields.get("t") == found.temporary:
+                error.fields |= {"s": found.schema, "t": found.name}
+                error.fields["n"] = error.fields.get("n", "").partition("#")[0]
         updating = compiled is not None and compiled.pg_text.lstrip()[:6].lower() == "update"
         return from_postgres(error, updating=updating, waited=waited)
 

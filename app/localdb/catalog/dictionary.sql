@@ -68,18 +68,18 @@ select c.oid as relid, n.nspname::varchar(128) as owner, c.relname::varchar(128)
                     where x.indexrelid = c.oid and x.indnatts = 1 and a.attname = 'ROWID');
 
 create or replace view concord_catalog._tables as
-select r.owner as "OWNER", r.name as "TABLE_NAME", case when r.persistence = 't' then null else 'USERS' end::varchar(30) as "TABLESPACE_NAME",
+select r.owner as "OWNER", r.name as "TABLE_NAME", case when m.text is null then 'USERS' end::varchar(30) as "TABLESPACE_NAME",
        null::varchar(128) as "CLUSTER_NAME", null::varchar(128) as "IOT_NAME", 'VALID'::varchar(8) as "STATUS",
        10::numeric as "PCT_FREE", 1::numeric as "INI_TRANS", 255::numeric as "MAX_TRANS", 'YES'::varchar(3) as "LOGGING", 'N'::varchar(1) as "BACKED_UP",
        case when r.tuples < 0 then null else r.tuples end::numeric as "NUM_ROWS", case when r.tuples < 0 then null else r.pages end::numeric as "BLOCKS",
        null::numeric as "AVG_ROW_LEN", '1'::varchar(10) as "DEGREE", 'N'::varchar(5) as "CACHE", 'ENABLED'::varchar(8) as "TABLE_LOCK",
        null::numeric as "SAMPLE_SIZE",
        coalesce(pg_catalog.pg_stat_get_last_analyze_time(r.relid), pg_catalog.pg_stat_get_last_autoanalyze_time(r.relid))::timestamp::oracle.date as "LAST_ANALYZED",
-       'NO'::varchar(3) as "PARTITIONED", null::varchar(12) as "IOT_TYPE", case when r.persistence = 't' then 'Y' else 'N' end::varchar(1) as "TEMPORARY",
+       'NO'::varchar(3) as "PARTITIONED", null::varchar(12) as "IOT_TYPE", case when m.text is null then 'N' else 'Y' end::varchar(1) as "TEMPORARY",
        'N'::varchar(1) as "SECONDARY", 'NO'::varchar(3) as "NESTED", 'DISABLED'::varchar(8) as "ROW_MOVEMENT", 'YES'::varchar(3) as "GLOBAL_STATS",
-       case when r.persistence = 't' then 'SYS$TRANSACTION' end::varchar(15) as "DURATION", 'DISABLED'::varchar(8) as "DEPENDENCIES",
+       case m.text when 'DELETE' then 'SYS$TRANSACTION' when 'PRESERVE' then 'SYS$SESSION' end::varchar(15) as "DURATION", 'DISABLED'::varchar(8) as "DEPENDENCIES",
        'DISABLED'::varchar(8) as "COMPRESSION", 'NO'::varchar(3) as "DROPPED", 'NO'::varchar(3) as "READ_ONLY", 'NO'::varchar(3) as "EXTERNAL"
-  from concord_catalog.relations r where r.kind in ('r', 'p');
+  from concord_catalog.relations r left join concord_catalog.texts m on m.relid = r.relid and m.part = '$temporary' where r.kind in ('r', 'p');
 
 create or replace view concord_catalog._column_facts as
 select r.relid, a.attnum, r.owner, r.name as table_name, r.kind, a.attname::varchar(128) as column_name,
@@ -207,7 +207,7 @@ create or replace view concord_catalog._objects as
 select r.owner as "OWNER", r.name as "OBJECT_NAME", null::varchar(128) as "SUBOBJECT_NAME", r.object_id as "OBJECT_ID", r.relid::bigint::numeric as "DATA_OBJECT_ID",
        case r.kind when 'r' then 'TABLE' when 'p' then 'TABLE' when 'S' then 'SEQUENCE' when 'i' then 'INDEX' else 'VIEW' end::varchar(23) as "OBJECT_TYPE",
        r.created::oracle.date as "CREATED", r.changed::oracle.date as "LAST_DDL_TIME", to_char(r.changed, 'YYYY-MM-DD:HH24:MI:SS')::varchar(19) as "TIMESTAMP", 'VALID'::varchar(7) as "STATUS",
-       case when r.persistence = 't' then 'Y' else 'N' end::varchar(1) as "TEMPORARY", 'N'::varchar(1) as "GENERATED", 'N'::varchar(1) as "SECONDARY", 1::numeric as "NAMESPACE", null::varchar(128) as "EDITION_NAME",
+       case when exists (select from concord_catalog.texts m where m.relid = r.relid and m.part = '$temporary') then 'Y' else 'N' end::varchar(1) as "TEMPORARY", 'N'::varchar(1) as "GENERATED", 'N'::varchar(1) as "SECONDARY", 1::numeric as "NAMESPACE", null::varchar(128) as "EDITION_NAME",
        case when r.owner = 'SYS' then 'Y' else 'N' end::varchar(1) as "ORACLE_MAINTAINED"
   from concord_catalog.relations r
 union all

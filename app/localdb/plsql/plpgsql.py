@@ -88,6 +88,8 @@ class Translator:
     def compiled(self, source: object, offset: int, **flags: object) -> Compiled:
         try:
             found = self.host.compile_sql(source, self.variable, text=self.lines.text, **flags)
+            if found.temporary:
+                raise unsupported("a temporary table in a trigger or a function that SQL calls", offset)
         except OracleError as error:
             raise self.compiler.sql_error(error, offset, False) from error
         self.tables |= set(found.tables)

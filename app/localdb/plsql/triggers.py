@@ -53,6 +53,8 @@ def _translate(
     table = host.catalog.resolve(schema, tree.table[-1], owner)
     if table is None or table.kind is not ObjectKind.TABLE:
         raise CompileError("PL/SQL: ORA-00942: table or view does not exist", tree.start)
+    if table.temporary is not None:
+        raise unsupported("a trigger on a temporary table", tree.start)
     for column in tree.columns:
         if column not in table.by_name:
             raise CompileError(f'PL/SQL: ORA-00904: "{column}": invalid identifier', tree.start)

@@ -50,7 +50,8 @@ class ObjectInfo:
     schema: str  # the owner; also the PostgreSQL schema
     name: str  # also the PostgreSQL name
     columns: list[ColumnInfo] = field(default_factory=list)
-    temporary: bool = False  # global temporary table
+    # of a global temporary table: the PostgreSQL name of each session's own copy (catalog/temporary.sql)
+    temporary: str | None = None
     preserve_rows: bool = False  # of a temporary table: ON COMMIT PRESERVE ROWS
     has_rowid: bool = False  # a hidden column "ROWID" exists
     text: str | None = None  # of a view: its query as written, when DML through the view needs it
@@ -61,6 +62,12 @@ class ObjectInfo:
     def __post_init__(self) -> None:
         if not self.by_name:
             self.by_name = {column.name: column for column in self.columns}
+
+    @property
+    def relation(self) -> str:
+        """The table, view or sequence as PostgreSQL's text names it."""
+        schema, name = (self.schema, self.name) if self.temporary is None else ("pg_temp", self.temporary)
+        return ".".join('"' + part.replace('"', '""') + '"' for part in (schema, name))
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.localdb.contract import Column, Kind, OraType
+from app.localdb.sql.catalog import ObjectInfo
 from app.localdb.sql.nodes import Expr
 
 
@@ -34,6 +35,13 @@ class Param:
     bind: int | None = None
     ref: object = None
     array: bool = False
+
+
+def make_temporary(found: ObjectInfo) -> str:
+    """The PostgreSQL statement that makes the session's copy of a temporary table, if it is not there."""
+    relation = f'"{found.schema}"."{found.name}"'.replace("'", "''")
+    preserve = "true" if found.preserve_rows else "false"
+    return f"select concord_catalog.make_temporary('{relation}', '{found.temporary}', {preserve})"
 
 
 class Effect(StrEnum):
@@ -125,6 +133,7 @@ class Compiled:
     binds: list[str] = field(default_factory=list)  # names of the binds, one per occurrence
     tables: list[tuple[str, str]] = field(default_factory=list)  # objects read or written (schema, name)
     target: tuple[str, str] | None = None  # the table a DML statement changes
+    temporary: list[ObjectInfo] = field(default_factory=list)  # the temporary tables among them
     # QUERY
     for_update: bool = False
     skip_locked: bool = False

@@ -17,7 +17,7 @@ from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.translate.base import Circumstances, Resolve
 from app.localdb.sql.translate.dml import Dml, shown
 from app.localdb.sql.translate.relation import Output, Relation
-from app.localdb.sql.types import ROWID, Ex, describe, quote
+from app.localdb.sql.types import ROWID, Ex, describe
 
 Source = str | list[Token] | n.Query | s.Insert | s.InsertAll | s.Update | s.Delete | s.Merge
 _QUERY = ("SELECT", "WITH", "(")
@@ -98,7 +98,8 @@ def _control(statement: Control, asked: Circumstances) -> Compiled:
         translator = Dml(asked)
         objects = [translator.object(parts, statement.offset) for parts in statement.tables]
         found.effect, found.tables, found.wait = Effect.LOCK_TABLE, translator.tables, statement.wait
-        names = ", ".join(f"{quote(item.schema)}.{quote(item.name)}" for item in objects)
+        found.temporary = translator.temporary
+        names = ", ".join(item.relation for item in objects)
         wait = " NOWAIT" if statement.nowait else ""
         found.nowait = statement.nowait
         found.statements = [f"LOCK TABLE {names} IN {statement.mode} MODE{wait}"]
@@ -123,7 +124,7 @@ def _query(query: n.Query, asked: Circumstances, binds: list[str]) -> Compiled:
     if not all(column.named for column in relation.columns):
         found.options["unnamed"] = True
     found.pg_text = relation.sql if asked.stored else top_text(relation, translator.fresh("top"))
-    found.params, found.tables = translator.params, translator.tables
+    found.params, found.tables, found.temporary = translator.params, translator.tables, translator.temporary
     lock = query.for_update
     if lock is not None:
         found.for_update = True
@@ -158,7 +159,7 @@ def _dml(
     found = Compiled(Kind.DML, binds=binds)
     found.pg_text = translator.dml(tree)
     found.columns = [describe(c.name, c.ty, c.ex.nullable) for c in translator.returned]
-    found.params, found.tables = translator.params, translator.tables
+    found.params, found.tables, found.temporary = translator.params, translator.tables, translator.temporary
     if translator.rowid is not None and not translator.returned:
         found.rowid_text = f"{found.pg_text} RETURNING oracle.rowid_text({translator.rowid})"
     if translator.target is not None:

@@ -150,6 +150,7 @@ TEXTS = {
     12704: "character set mismatch",
     12726: "unmatched bracket in regular expression",
     12899: "value too large for column {} (actual: {}, maximum: {})",
+    14455: "attempt to create referential integrity constraint on temporary table",
     14551: "cannot perform a DML operation inside a query ",
     22818: "subquery expressions not allowed here",
     22998: "CLOB or NCLOB in multibyte character set not supported",

@@ -58,6 +58,8 @@ class AccountsDdl(ObjectsDdl):
             self.out.kind, self.out.effect = Kind.PLSQL, Effect.CREATE_UNIT
         elif self.accept("TABLE"):
             self.create_table()
+        elif self.accept("GLOBAL", "TEMPORARY", "TABLE"):
+            self.create_table(temporary=True)
         elif self.accept("UNIQUE", "INDEX"):
             self.create_index(unique=True)
         elif self.accept("INDEX"):

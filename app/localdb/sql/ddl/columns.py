@@ -210,7 +210,11 @@ class ColumnsDdl(DdlBase):
     def _foreign(self, name: str | None, columns: list[str], offset: int) -> Constraint:
         self.expect("REFERENCES")
         found = Constraint(name or self.system_name("R", *columns), "R", columns, offset=offset)
+        start = self.offset
         found.reference = self.schema_name()
+        parent = self.catalog.resolve(*found.reference, found.reference[0])
+        if parent is not None and parent.temporary is not None:
+            raise refuse(14455, start)
         if self.at("("):
             found.reference_columns = self.names_in_parentheses()
         if self.accept("ON"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from app.localdb.contract import Column, Kind
-from app.localdb.sql.compiled import ColumnChange, Effect
+from app.localdb.sql.compiled import ColumnChange, Effect, make_temporary
 from app.localdb.sql.ddl.tables import TablesDdl
 from app.localdb.sql.refusals import refuse
 from app.localdb.sql.types import quote, text_literal
@@ -121,7 +121,9 @@ class ObjectsDdl(TablesDdl):
         self.accept("DROP", "STORAGE")
         self.accept("REUSE", "STORAGE")
         cascade = " cascade" if self.accept("CASCADE") else ""
-        self.emit(f"truncate table {self.qualified(found.schema, found.name)}{cascade}")
+        if found.temporary is not None:
+            self.emit(make_temporary(found))
+        self.emit(f"truncate table {found.relation}{cascade}")
         self.change("TRUNCATE", "TABLE", found.schema, found.name)
 
     def rename(self) -> None:
@@ -174,6 +176,7 @@ class ObjectsDdl(TablesDdl):
             return
         cascade = " cascade" if self.accept("CASCADE", "CONSTRAINTS") else ""
         self.accept("PURGE")
+        self.refuse_in_use(found, 14452)
         self.emit(f"drop table {self.qualified(found.schema, found.name)}{cascade}")
         self.change("DROP", "TABLE", found.schema, found.name)
 

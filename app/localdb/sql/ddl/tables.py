@@ -8,7 +8,7 @@ from app.localdb.sql.catalog import ObjectInfo
 from app.localdb.sql.compiled import TableChange
 from app.localdb.sql.ddl.columns import ColumnDefinition, ColumnsDdl, Constraint, length_check, scope_of
 from app.localdb.sql.refusals import refuse
-from app.localdb.sql.types import Ty, describe, pg_type, quote
+from app.localdb.sql.types import Ty, describe, pg_type, quote, text_literal
 
 _ROWID = "\"ROWID\" bigint not null default nextval('oracle.rowid_seq'::regclass)"
 
@@ -18,7 +18,7 @@ class TablesDdl(ColumnsDdl):
 
     # -- CREATE TABLE ------------------------------------------------------------------------------------
 
-    def create_table(self) -> None:
+    def create_table(self, *, temporary: bool = False) -> None:
         """After CREATE TABLE: the name, columns and constraints, physical clauses, or AS query."""
         optional = self.if_not_exists()
         schema, table = self.schema_name()
@@ -37,14 +37,40 @@ class TablesDdl(ColumnsDdl):
                 raise self.error(907)
             self.advance()
         self.skip_physical()
+        kept = self._on_commit() if temporary else None
         if self.at("ORGANIZATION", "PARTITION", "CLUSTER", "LOB", "NESTED", "XMLTYPE", "EXTERNAL"):
             raise self.unsupported(f"{self.token.word} in CREATE TABLE")
         if self.accept("AS"):
+            if temporary:
+                raise self.unsupported("CREATE GLOBAL TEMPORARY TABLE ... AS")
             self._create_as(schema, table, definitions)
             return
         if not definitions:
             raise self.error(922 if not constraints else 904)
-        self._write_table(schema, table, definitions, constraints)
+        entry = self._write_table(schema, table, definitions, constraints)
+        if kept is not None:
+            keys = [each for each in constraints if each.kind == "R"]
+            if keys:
+                raise refuse(14455, keys[0].offset)
+            entry.options.setdefault("texts", {})["$temporary"] = kept
+
+    def _on_commit(self) -> str:
+        """ON COMMIT DELETE | PRESERVE ROWS of a temporary table; the rows go unless told."""
+        kept = "DELETE"
+        if self.accept("ON"):
+            self.expect("COMMIT")
+            kept = self.accept_one("DELETE", "PRESERVE") or ""
+            if not kept:
+                raise self.error(905)
+            self.expect("ROWS")
+            self.skip_physical()
+        return kept
+
+    def refuse_in_use(self, found: ObjectInfo, code: int) -> None:
+        """No DDL on a temporary table while a session has rows in it."""
+        if found.temporary is not None:
+            name = text_literal(self.qualified(found.schema, found.name))
+            self.emit(f"select concord_catalog.check_temporary_unused({name}, {code})")
 
     def _write_table(
         self,
@@ -52,7 +78,7 @@ class TablesDdl(ColumnsDdl):
         table: str,
         definitions: list[ColumnDefinition],
         constraints: list[Constraint],
-    ) -> None:
+    ) -> TableChange:
         columns: dict[str, tuple[Ty, bool]] = {}
         for each in definitions:
             if each.name in columns:
@@ -75,6 +101,7 @@ class TablesDdl(ColumnsDdl):
         self.emit(f"create table {self.qualified(schema, table)} ({', '.join(parts)})")
         self._finish_table(schema, table, definitions)
         self.out.changes.append(entry)
+        return entry
 
     def _finish_table(self, schema: str, table: str, definitions: list[ColumnDefinition]) -> None:
         name = self.qualified(schema, table)
@@ -146,6 +173,7 @@ class TablesDdl(ColumnsDdl):
         if found is None:
             return
         self._entry = self.change("ALTER", "TABLE", found.schema, found.name)
+        self.refuse_in_use(found, 14450)
         columns = scope_of(list(found.columns))
         name = self.qualified(found.schema, found.name)
         while self.token.word or self.token.value:
@@ -298,6 +326,7 @@ class TablesDdl(ColumnsDdl):
         self.moot = optional and self.catalog.index_table(schema, index) is not None
         self.expect("ON", 969)
         table = self.existing("TABLE", 942)
+        self.refuse_in_use(table, 14452)
         columns = scope_of(list(table.columns))
         translator = self.translator(columns)
         keys: list[str] = []

@@ -41,6 +41,7 @@ class Base:
         self.play = circumstances.play
         self.params: list[Param] = []
         self.tables: list[tuple[str, str]] = []
+        self.temporary: list[ObjectInfo] = []
         self.block = Block()
         self.ctes: list[dict[str, Cte]] = []
         self.sequence_allowed = False
@@ -56,6 +57,10 @@ class Base:
         key = (found.schema, found.name)
         if key not in self.tables:
             self.tables.append(key)
+            if found.temporary is not None:
+                if self.asked.stored:
+                    raise unsupported("a view or table made from a temporary table")
+                self.temporary.append(found)
 
     # -- parameters ------------------------------------------------------------------------------------
 

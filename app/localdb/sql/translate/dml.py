@@ -133,7 +133,7 @@ class Dml(Queries):
                 columns = [column for column in columns if not column.virtual]
         if node.record is not None:
             raise unsupported("INSERT ... VALUES record", node.record.offset)
-        target = f"{quote(found.schema)}.{quote(found.name)} AS {quote(alias)}"
+        target = f"{found.relation} AS {quote(alias)}"
         names = ", ".join(quote(column.name) for column in columns)
         if node.query is not None:
             source = self._insert_query(node, columns, found)

@@ -103,7 +103,7 @@ class Sources(Rownum):
         if found.has_rowid:
             source.rowid, source.rowscn = f'{prefix}"ROWID"', f"oracle.row_scn({prefix}xmin)"
         self.block.sources.append(source)
-        return f"{quote(found.schema)}.{quote(found.name)} {quote(pg)}"
+        return f"{found.relation} {quote(pg)}"
 
     def _derived(self, item: n.DerivedTable, lateral: bool = False) -> str:
         lateral = lateral or item.lateral
