@@ -87,11 +87,12 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class TooManyAttemptsError(Exception):
-    """The caller must wait `seconds` before the next attempt."""
+    """The caller must wait `seconds` before the next attempt; `headers` say more."""
 
-    def __init__(self, sentence: str, seconds: int) -> None:
+    def __init__(self, sentence: str, seconds: int, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(sentence)
         self.seconds = seconds
+        self.headers = dict(headers or {})
 
 
 def ok(data: Data, message: str = "") -> Envelope[Data]:
@@ -211,7 +212,7 @@ def _on_bad_cursor(_: Request[Any, Any, Any], error: CursorError) -> Response[Fa
 
 
 def _on_too_many(_: Request[Any, Any, Any], error: TooManyAttemptsError) -> Response[Failure]:
-    return failure(429, str(error), headers={"Retry-After": str(error.seconds)})
+    return failure(429, str(error), headers={"Retry-After": str(error.seconds), **error.headers})
 
 
 def _on_oracle_error(_: Request[Any, Any, Any], error: OracleError) -> Response[Failure]:

@@ -18,12 +18,14 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.types import Receive, Scope, Send
 
+from app.accounts import audit_routes, keys, users
 from app.accounts import routes as account_routes
+from app.accounts.audit import AuditStore
 from app.accounts.first import ensure_administrator
 from app.accounts.guard import Gate, require_permission
+from app.accounts.logins import LoginStore
 from app.accounts.passwords import PasswordRuleError, check_rules
 from app.accounts.store import AccountStore
-from app.accounts.throttle import LoginThrottle
 from app.accounts.tokens import Tokens
 from app.dashboard import routes as dashboard_routes
 from app.dashboard.routes import MetricsCache
@@ -48,6 +50,9 @@ _FIRST_BACK_OFF_SECONDS = 0.5
 _MAX_BACK_OFF_SECONDS = 10.0
 _GRACE_SECONDS = 10
 _SOCKET_MESSAGE_BYTES = 64 * 1024
+_TIDY_SECONDS = 3600
+_KEEP_LOGINS_DAYS = 30
+_PURGE_BATCH = 1000
 
 
 @dataclass
@@ -74,17 +79,21 @@ def create_app(settings: Settings) -> Litestar:
     """
     settings = settings.with_jwt_secret()
     pool = OraclePool(settings, module="concord-api")
-    jobs, accounts = OracleJobStorage(pool), AccountStore(pool)
+    jobs, logins = OracleJobStorage(pool), LoginStore(pool)
     tokens = Tokens(settings.jwt_secret, timedelta(minutes=settings.access_token_minutes))
     live, measured = LiveJobs(jobs, settings.poll_interval), Metrics()
     state = State(
         {
             "jobs": jobs,
-            "accounts": accounts,
+            "pool": pool,
+            "accounts": AccountStore(pool),
+            "logins": logins,
+            "audit": AuditStore(pool),
+            "session_seconds": settings.session_hours * 3600,
             "dictionary": Dictionary(pool, user=settings.db_user, hidden_owner=settings.db_owner),
             "tokens": tokens,
-            "gate": Gate(tokens, accounts),
-            "throttle": LoginThrottle(),
+            "jwt_secret": settings.jwt_secret,
+            "gate": Gate(tokens, logins, settings.requests_per_minute),
             "live": live,
             "dashboard": MetricsCache(jobs),
             "metrics": measured,
@@ -99,7 +108,8 @@ def create_app(settings: Settings) -> Litestar:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         pool.open()
-        tasks = [asyncio.create_task(_start(state, settings)), asyncio.create_task(live.run())]
+        work = (_start(state, settings), live.run(), _tidy_logins(state))
+        tasks = [asyncio.create_task(task) for task in work]
         try:
             yield
         finally:
@@ -110,7 +120,15 @@ def create_app(settings: Settings) -> Litestar:
 
     api = Router(
         "/api/v1",
-        route_handlers=[account_routes.router, job_routes.router, dashboard_routes.router, health.router],
+        route_handlers=[
+            account_routes.router,
+            users.router,
+            keys.router,
+            audit_routes.router,
+            job_routes.router,
+            dashboard_routes.router,
+            health.router,
+        ],
     )
     app = ConcordApi(
         route_handlers=[api, job_socket, metrics, static_router()],
@@ -143,6 +161,18 @@ async def _start(state: State, settings: Settings) -> None:
             state.started.set()
             log.info("ready", dsn=settings.db_dsn)
             return
+
+
+async def _tidy_logins(state: State) -> None:
+    """Every hour: delete what is left of logins that ended long ago. Several processes may do so at once."""
+    await state.started.wait()
+    while True:
+        try:
+            while await state.logins.purge(_KEEP_LOGINS_DAYS, _PURGE_BATCH) >= _PURGE_BATCH:
+                await asyncio.sleep(0.1)
+        except OracleError as error:
+            log.warning("logins not tidied", code=error.code, reason=error.sentence)
+        await asyncio.sleep(_TIDY_SECONDS * random.uniform(0.9, 1.1))
 
 
 def _check_every_route_is_guarded(app: Litestar) -> None:

@@ -84,9 +84,23 @@ class Settings:
         "", "the first administrator's password; one is generated and printed once if absent", secret=True
     )
     jwt_secret: str = knob(
-        "", "signs access tokens, 32 bytes or more; generated and kept in home if absent", secret=True
+        "",
+        "signs access tokens, 32 bytes or more; generated and kept in home if absent; several may stand here, "
+        "separated by blanks: the first signs, all are accepted",
+        secret=True,
     )
-    access_token_minutes: int = knob(60, "life of an access token, minutes", minimum=1, maximum=1440)
+    access_token_minutes: int = knob(15, "life of an access token, minutes", minimum=1, maximum=1440)
+    session_hours: int = knob(
+        12,
+        "longest session without a new login, hours; a refresh token prolongs until then",
+        minimum=1,
+        maximum=720,
+    )
+    requests_per_minute: int = knob(
+        1200,
+        "requests that one user or key may send in a minute to all API processes; 0 = no limit",
+        minimum=0,
+    )
     max_body_bytes: int = knob(1024 * 1024, "largest request body, bytes", minimum=1024)
     poll_interval: float = knob(
         0.25, "seconds between two looks at changed job rows for the WebSocket", minimum=0.05, maximum=60
@@ -126,7 +140,7 @@ class Settings:
                 f"CONCORD_LEASE_SECONDS is {self.lease_seconds:g}; it must be longer than "
                 f"CONCORD_HEARTBEAT_SECONDS, which is {self.heartbeat_seconds:g}."
             )
-        if self.jwt_secret and len(self.jwt_secret.encode()) < 32:
+        if any(len(secret.encode()) < 32 for secret in self.jwt_secret.replace(",", " ").split()):
             raise SettingsError("CONCORD_JWT_SECRET is shorter than 32 bytes.")
 
     @property

@@ -28,9 +28,20 @@ class Permission(StrEnum):
     JOBS_MANAGE_ANY = "jobs:manage-any"  # cancel and retry anybody's
     DASHBOARD_READ = "dashboard:read"
     ACCOUNT_READ_OWN = "account:read-own"
+    ACCOUNT_CHANGE_OWN = "account:change-own"  # password, log-out, own keys
+    USERS_MANAGE = "users:manage"
+    KEYS_MANAGE_ANY = "keys:manage-any"  # see and revoke anybody's keys
+    AUDIT_READ = "audit:read"
 
 
-_READ = frozenset({Permission.JOBS_READ, Permission.DASHBOARD_READ, Permission.ACCOUNT_READ_OWN})
+_READ = frozenset(
+    {
+        Permission.JOBS_READ,
+        Permission.DASHBOARD_READ,
+        Permission.ACCOUNT_READ_OWN,
+        Permission.ACCOUNT_CHANGE_OWN,
+    }
+)
 _WORK = _READ | {Permission.JOBS_SUBMIT, Permission.JOBS_MANAGE_OWN}
 
 MATRIX: dict[Role, frozenset[Permission]] = {
@@ -40,11 +51,14 @@ MATRIX: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
 }
 
+# What a key of a service never may, whatever its user may: a stolen key must not make itself at home.
+NEVER_BY_KEY = frozenset({Permission.ACCOUNT_CHANGE_OWN, Permission.USERS_MANAGE, Permission.KEYS_MANAGE_ANY})
+
 PUBLIC: dict[str, Any] = {"public": True}
 
 
 def needs(permission: Permission) -> dict[str, Any]:
-    """Route option: only roles with this permission get in."""
+    """Route option: only callers with this permission get in."""
     return {"permission": permission}
 
 

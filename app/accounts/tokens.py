@@ -1,19 +1,27 @@
-"""Access tokens: short-lived JWTs, HS256 only, bound to this service and to the user's current password."""
+"""What callers prove themselves with: access tokens (JWT), refresh tokens and keys of services (random).
+
+Access tokens are short-lived, HS256 only, and name the session in which they were given out. Each says by
+`kid` which secret signed it, so that a new secret can be put in front of the old one without ending anybody's
+session (RFC 7519, RFC 7515 section 4.1.4). Refresh tokens and keys hold 256 random bits; only their SHA-256
+is kept, which needs no salt and no slow hash at that length.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import jwt
 
-from app.accounts.permissions import Role
-
 _ALGORITHM = "HS256"
 _ISSUER = "concord"
 _AUDIENCE = "concord-api"
-_REQUIRED = ["exp", "iat", "jti", "sub", "aud", "iss", "role", "pwd"]
+_REQUIRED = ["exp", "iat", "jti", "sub", "sid", "aud", "iss"]
+_KEY = re.compile(r"concord_([a-z2-7]{10})_([A-Za-z0-9_-]{43})")
+_KEY_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 class TokenError(Exception):
@@ -22,44 +30,52 @@ class TokenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a valid token says. `password_version` ties it to the password it was issued for."""
+    """What a valid access token says."""
 
     username: str
-    role: Role
+    session_id: str
     token_id: str
     expires_at: datetime
-    password_version: int
 
 
 class Tokens:
-    """Issues and checks tokens. secret: 32 bytes or more; life: of a token."""
+    """Issues and checks access tokens.
 
-    def __init__(self, secret: str, life: timedelta) -> None:
-        self._secret = secret
+    secrets_text: one or several secrets of 32 bytes or more, separated by blanks or commas; the first signs,
+    all are accepted. life: of a token.
+    """
+
+    def __init__(self, secrets_text: str, life: timedelta) -> None:
+        given = split_secrets(secrets_text)
+        self._secrets = {_key_id(secret): secret for secret in given}
+        self._signing = _key_id(given[0])
         self._life = life
 
-    def issue(self, username: str, role: Role, password_version: int) -> tuple[str, Claims]:
+    def issue(self, username: str, session_id: str) -> tuple[str, Claims]:
         """A new token for a user who has just proved who he is."""
         now = datetime.now(UTC).replace(microsecond=0)
-        claims = Claims(username, role, secrets.token_hex(16), now + self._life, password_version)
+        claims = Claims(username, session_id, secrets.token_hex(16), now + self._life)
         payload = {
             "sub": username,
-            "role": str(role),
-            "pwd": password_version,
+            "sid": session_id,
             "jti": claims.token_id,
             "iat": now,
             "exp": claims.expires_at,
             "iss": _ISSUER,
             "aud": _AUDIENCE,
         }
-        return jwt.encode(payload, self._secret, algorithm=_ALGORITHM), claims
+        secret = self._secrets[self._signing]
+        return jwt.encode(payload, secret, algorithm=_ALGORITHM, headers={"kid": self._signing}), claims
 
     def read(self, token: str) -> Claims:
         """The claims of a valid token. Raises TokenError."""
         try:
+            secret = self._secrets.get(str(jwt.get_unverified_header(token).get("kid")))
+            if secret is None:
+                raise TokenError("Your token is not valid: log in again.")
             payload = jwt.decode(
                 token,
-                self._secret,
+                secret,
                 algorithms=[_ALGORITHM],
                 issuer=_ISSUER,
                 audience=_AUDIENCE,
@@ -67,12 +83,56 @@ class Tokens:
             )
             return Claims(
                 username=str(payload["sub"]),
-                role=Role(payload["role"]),
+                session_id=str(payload["sid"]),
                 token_id=str(payload["jti"]),
                 expires_at=datetime.fromtimestamp(int(payload["exp"]), UTC),
-                password_version=int(payload["pwd"]),
             )
         except jwt.ExpiredSignatureError as error:
             raise TokenError("Your token has expired: log in again.") from error
         except (jwt.PyJWTError, ValueError) as error:
             raise TokenError("Your token is not valid: log in again.") from error
+
+
+def split_secrets(text: str) -> list[str]:
+    """The secrets of a setting, the signing one first."""
+    return [secret for secret in re.split(r"[\s,]+", text) if secret]
+
+
+def new_session_id() -> str:
+    """32 random characters."""
+    return secrets.token_hex(16)
+
+
+def new_refresh_token() -> str:
+    """43 random characters."""
+    return secrets.token_urlsafe(32)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceKey:
+    """A key as its holder sends it: `concord_ID_SECRET`. Only ID and `secret_hash` are kept."""
+
+    key_id: str
+    secret_hash: str
+
+
+def new_key() -> tuple[str, ServiceKey]:
+    """A key to be shown once, and what is kept of it."""
+    key_id = "".join(secrets.choice(_KEY_ALPHABET) for _ in range(10))
+    secret = secrets.token_urlsafe(32)
+    return f"concord_{key_id}_{secret}", ServiceKey(key_id, digest(secret))
+
+
+def read_key(text: str) -> ServiceKey | None:
+    """The key in `text`; None when it is not one."""
+    match = _KEY.fullmatch(text)
+    return ServiceKey(match[1], digest(match[2])) if match else None
+
+
+def digest(secret: str) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _key_id(secret: str) -> str:
+    return digest(secret)[:8]

@@ -7,6 +7,7 @@ from typing import Any
 
 import oracledb
 
+from app.oracle.audit import Deed, audited
 from app.oracle.pool import NUMBER_OUT, TEXT_OUT, OraclePool, Out, to_database
 
 
@@ -31,7 +32,8 @@ class AdministrationStorage:
                job_queue.{procedure}(in_job_id => :job_id, in_by => :asked_by, out_status => :status);
             end;"""
         binds = {"job_id": job_id, "asked_by": by, "status": TEXT_OUT}
-        outs = await self._pool.block(procedure, sql, binds)
+        deed = Deed(f"job.{procedure}", job_id)
+        outs = await self._pool.block(procedure, *audited(sql, binds, deed))
         return str(outs["status"])
 
     async def hold(self, job_id: str, by: str) -> None:

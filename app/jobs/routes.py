@@ -12,8 +12,8 @@ from litestar.exceptions import PermissionDeniedException
 from litestar.params import Body, Parameter
 from msgspec import Meta
 
-from app.accounts.permissions import Permission, allowed, needs
-from app.accounts.tokens import Claims
+from app.accounts.guard import Principal
+from app.accounts.permissions import Permission, needs
 from app.envelope import Envelope, documented, ok
 from app.jobs import examples
 from app.jobs.listing import DEFAULT_SORT, MAX_PAGE, SORTS, JobFilter
@@ -97,7 +97,7 @@ _RETRIED = JobStatusChange(examples.JOB_ID, JobStatus.PENDING)
 )
 async def compare(
     data: Annotated[ComparisonRequest, Body(examples=examples.REQUESTS)],
-    request: Request[Claims, Any, Any],
+    request: Request[Principal, Any, Any],
     state: State,
 ) -> Envelope[Submitted]:
     """Nothing is queued unless every name in the request is known and a key is there."""
@@ -214,7 +214,7 @@ async def get_results(job_id: JobIdPath, state: State) -> Envelope[ComparisonRes
     ),
 )
 async def cancel_job(
-    job_id: JobIdPath, request: Request[Claims, Any, Any], state: State
+    job_id: JobIdPath, request: Request[Principal, Any, Any], state: State
 ) -> Envelope[JobStatusChange]:
     """CANCELLED, or RUNNING with the request to stop noted."""
     await _must_be_manageable(request.user, _checked(job_id), state)
@@ -232,7 +232,7 @@ async def cancel_job(
     responses=documented(200, Envelope[JobStatusChange], "Queued again.", _RETRIED, 401, 403, 404, 409),
 )
 async def retry_job(
-    job_id: JobIdPath, request: Request[Claims, Any, Any], state: State
+    job_id: JobIdPath, request: Request[Principal, Any, Any], state: State
 ) -> Envelope[JobStatusChange]:
     """PENDING."""
     await _must_be_manageable(request.user, _checked(job_id), state)
@@ -240,9 +240,9 @@ async def retry_job(
     return ok(JobStatusChange(job_id, status), "The job is queued again.")
 
 
-async def _must_be_manageable(user: Claims, job_id: str, state: State) -> None:
+async def _must_be_manageable(user: Principal, job_id: str, state: State) -> None:
     """404 for an unknown job, 403 for another user's unless the role covers everybody's."""
-    if allowed(user.role, Permission.JOBS_MANAGE_ANY):
+    if user.may(Permission.JOBS_MANAGE_ANY):
         return
     job = await _jobs(state).get(job_id)
     if job.submitted_by.lower() != user.username:

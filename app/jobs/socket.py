@@ -27,9 +27,10 @@ from litestar.datastructures import State
 from litestar.exceptions import WebSocketDisconnect
 from msgspec import Meta
 
-from app.accounts.guard import Gate, bearer_token
-from app.accounts.permissions import PUBLIC, Permission, allowed
-from app.accounts.tokens import Claims, TokenError
+from app.accounts.guard import Gate, Principal, bearer_token
+from app.accounts.permissions import PUBLIC, Permission
+from app.accounts.tokens import TokenError
+from app.envelope import TooManyAttemptsError
 from app.jobs.live import EVERYTHING, Listener, LiveJobs
 from app.jobs.models import JobProgress, is_job_id
 from app.oracle.errors import OracleError
@@ -103,13 +104,13 @@ class _Session:
     async def run(self) -> None:
         try:
             token = await self._token()
-            claims = await self._admit(token)
-            acting_for.set(claims.username)
-            await self._send(type="authenticated", username=claims.username, expires_at=claims.expires_at)
+            user = await self._admit(token)
+            acting_for.set(user.username)
+            await self._send(type="authenticated", username=user.username, expires_at=user.expires_at)
             listener = self._live.listen()
             try:
                 await self._until_first_ends(
-                    self._read(listener), self._write(listener), self._watch(token, claims)
+                    self._read(listener), self._write(listener), self._watch(token, user)
                 )
             finally:
                 listener.close()
@@ -144,16 +145,18 @@ class _Session:
             raise _Closed(_UNAUTHORIZED, 'Log in first: send {"type": "auth", "token": "..."}.')
         return message.token
 
-    async def _admit(self, token: str) -> Claims:
+    async def _admit(self, token: str) -> Principal:
         try:
-            claims = await self._gate.admit(token)
+            user, _ = await self._gate.admit(token)
         except TokenError as error:
             raise _Closed(_UNAUTHORIZED, str(error)) from error
+        except TooManyAttemptsError as error:
+            raise _Closed(_TOO_MANY, str(error)) from error
         except OracleError as error:
             raise _Closed(_TRY_LATER, "The database is not available; try again in a moment.") from error
-        if not allowed(claims.role, Permission.JOBS_READ):
-            raise _Closed(_FORBIDDEN, "Your role may not read jobs.")
-        return claims
+        if not user.may(Permission.JOBS_READ):
+            raise _Closed(_FORBIDDEN, "You may not read jobs.")
+        return user
 
     async def _receive(self) -> Auth | Subscribe | Unsubscribe:
         """The next message. Raises _Misunderstood."""
@@ -218,18 +221,19 @@ class _Session:
             for change in changes:
                 await self._send_change(change)
 
-    async def _watch(self, token: str, claims: Claims) -> None:
+    async def _watch(self, token: str, user: Principal) -> None:
         """Heartbeats; and the session ends when the token does, or the user may no longer log in."""
         while True:
-            left = (claims.expires_at - datetime.now(UTC)).total_seconds()
+            left = (user.expires_at - datetime.now(UTC)).total_seconds()
             await asyncio.sleep(min(HEARTBEAT_SECONDS, max(left, 0.0)))
             with contextlib.suppress(OracleError):  # an outage ends no session: the poller tells of it
-                claims = await self._still_admitted(token)
+                user = await self._still_admitted(token)
             await self._send(type="heartbeat", at=datetime.now(UTC))
 
-    async def _still_admitted(self, token: str) -> Claims:
+    async def _still_admitted(self, token: str) -> Principal:
         try:
-            return await self._gate.admit(token)
+            user, _ = await self._gate.admit(token, count=False)
+            return user
         except TokenError as error:
             raise _Closed(_UNAUTHORIZED, str(error)) from error
 

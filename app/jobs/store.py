@@ -35,6 +35,7 @@ from app.jobs.rows import (
     required_time,
 )
 from app.jobs.runs import RunStorage
+from app.oracle.audit import Deed, audited
 from app.oracle.errors import ConflictError, DatabaseUnavailableError, NotFoundError
 from app.oracle.pool import TEXT_OUT, OraclePool, to_database
 
@@ -95,7 +96,8 @@ class OracleJobStorage(RunStorage, AdministrationStorage):
                                            ,in_job_id => :new_id);
             end;"""
         try:
-            outs = await self._pool.block("enqueue", sql, binds)
+            deed = Deed("job.submit", new_id, after={"table": table_name, "kind": kind})
+            outs = await self._pool.block("enqueue", *audited(sql, binds, deed))
         except DatabaseUnavailableError as error:
             if error.code != "DPY-4011" or not await self._exists(new_id):
                 raise

@@ -10,7 +10,9 @@ import structlog
 from litestar.datastructures import MutableScopeHeaders
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.accounts.guard import budget_headers
 from app.ops.metrics import Metrics
+from app.oracle.audit import Caller, caller
 from app.oracle.pool import acting_for
 
 log = structlog.get_logger(__name__)
@@ -52,11 +54,14 @@ class Edge:
                 headers["X-Request-ID"] = request_id
                 for name, value in SECURITY_HEADERS.items():
                     headers[name] = value
+                for name, value in budget_headers(scope).items():
+                    headers[name] = value
                 if scope["path"].startswith("/api/"):
                     headers["Cache-Control"] = "no-store"
             await send(message)
 
         acting_for.set("")
+        caller.set(Caller(_address(scope), _header(scope, b"user-agent")[:200], request_id))
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
@@ -82,10 +87,17 @@ class Edge:
 
 def _request_id(scope: Scope) -> str:
     """The caller's own id if it is harmless, else a new one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _GIVEN_ID.fullmatch(given := value.decode("latin-1")):
-            return given
-    return secrets.token_hex(8)
+    given = _header(scope, b"x-request-id")
+    return given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _header(scope: Scope, wanted: bytes) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), "")
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def _route(scope: Scope) -> str:

@@ -5,6 +5,7 @@ create or replace package accounts authid definer is
    */
 
    co_not_found                   constant pls_integer := -20001; -- no user with this name
+   co_wrong_state                 constant pls_integer := -20002; -- it would leave nobody who can administer
    co_already_exists              constant pls_integer := -20003; -- there is such a user already
    co_bad_argument                constant pls_integer := -20004; -- the text says which argument, and why
 
@@ -22,17 +23,33 @@ create or replace package accounts authid definer is
    );
 
    /**
-   * Changes the password; tokens that were issued before are refused from now on.
+   * Changes the password and ends the user's sessions.
    *
+   * in_except_session    a session that goes on: the one in which the user himself changes it; null = none
    * raises               co_not_found, co_bad_argument
    */
    procedure set_password(
       in_username                 in app_users.username%type
      ,in_password_hash            in app_users.password_hash%type
+     ,in_except_session           in varchar2 default null
    );
 
    /**
-   * raises               co_not_found, co_bad_argument
+   * Changes role and activity; a user who is not active has no sessions. The last active administrator stays one.
+   *
+   * in_role, in_active   null = as it is
+   * raises               co_not_found, co_bad_argument, co_wrong_state
+   */
+   procedure update_user(
+      in_username                 in app_users.username%type
+     ,in_role                     in app_users.role%type
+     ,in_active                   in app_users.active%type
+   );
+
+   /**
+   * Changes the role.
+   *
+   * raises               co_not_found, co_bad_argument, co_wrong_state
    */
    procedure set_role(
       in_username                 in app_users.username%type
@@ -40,9 +57,9 @@ create or replace package accounts authid definer is
    );
 
    /**
-   * The user can no longer log in.
+   * The user can no longer log in, and what he is logged in to ends.
    *
-   * raises               co_not_found
+   * raises               co_not_found, co_wrong_state
    */
    procedure deactivate(
       in_username                 in app_users.username%type
@@ -54,13 +71,6 @@ create or replace package accounts authid definer is
    * raises               co_not_found
    */
    procedure activate(
-      in_username                 in app_users.username%type
-   );
-
-   /**
-   * Notes the time of a login. An unknown user is no error.
-   */
-   procedure record_login(
       in_username                 in app_users.username%type
    );
 end accounts;

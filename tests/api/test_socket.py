@@ -13,7 +13,7 @@ from litestar.testing import WebSocketTestSession
 
 from app.accounts.permissions import Role
 from app.accounts.tokens import Tokens
-from tests.api.conftest import Caller, Client, connected, pushed, subscribe
+from tests.api.conftest import Caller, Client, connected, log_in, pushed, subscribe
 
 if TYPE_CHECKING:
     from tests.conftest import Instance
@@ -149,9 +149,8 @@ def test_who_does_not_log_in_first_is_put_out(anonymous: Client, message: dict[s
 
 
 def test_a_session_ends_when_its_token_does(anonymous: Client, app: Litestar, users: dict[Role, str]) -> None:
-    tokens: Tokens = app.state.tokens
-    version = app.state.gate._remembered[users[Role.VIEWER]][1].password_version
-    short, _ = Tokens(tokens._secret, timedelta(seconds=2)).issue(users[Role.VIEWER], Role.VIEWER, version)
+    session = app.state.tokens.read(log_in(anonymous, users[Role.VIEWER])).session_id
+    short, _ = Tokens(app.state.jwt_secret, timedelta(seconds=2)).issue(users[Role.VIEWER], session)
     with connected(anonymous, short) as socket:
         code, sentence = closed_with(socket)
     assert (code, sentence) == (4401, "Your token has expired: log in again.")

@@ -163,7 +163,9 @@ def test_a_changed_package_is_created_anew_and_only_that(place: Place) -> None:
 def test_a_compile_error_is_told_with_its_line_and_mended_by_the_next_installation(place: Place) -> None:
     with pytest.MonkeyPatch.context() as patch:
         replacing(
-            patch, "packages/accounts.pkb", lambda text: text.replace("u.active = 0", "u.no_such_column = 0")
+            patch,
+            "packages/accounts.pkb",
+            lambda text: text.replace("u.active = 1;", "u.no_such_column = 1;"),
         )
         with pytest.raises(InstallError, match=r"PACKAGE BODY ACCOUNTS line \d+: .*NO_SUCH_COLUMN"):
             place.install()
