@@ -13,6 +13,7 @@ import msgspec
 from litestar import Router, get
 from litestar.datastructures import State
 from litestar.openapi import ResponseSpec
+from litestar.openapi.spec import Example
 from litestar.params import Parameter
 from litestar.response import Stream
 from msgspec import Meta
@@ -74,6 +75,10 @@ _ENTRY = AuditEntry(
     request_id="b6a7f0c2d1e3f405",
     row_hash="9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08",
 )
+_CSV = (
+    "audit_id,at,actor,action,target,outcome,before,after,address,agent,request_id,row_hash\r\n"
+    "42,2026-01-31T12:00:00Z,ann,login,ann,DONE,,,10.1.2.3,curl/8.5.0,b6a7f0c2d1e3f405,9F86D081...\r\n"
+)
 
 
 @get(
@@ -110,7 +115,13 @@ async def list_audit(
     operation_id="exportAudit",
     media_type="text/csv",
     responses={
-        200: ResponseSpec(str, generate_examples=False, description="The entries.", media_type="text/csv"),
+        200: ResponseSpec(
+            str,
+            generate_examples=False,
+            description="The entries.",
+            media_type="text/csv",
+            examples=[Example(value=_CSV)],
+        ),
         **errors_of(401, 403, 422),
     },
 )

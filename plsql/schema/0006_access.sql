@@ -12,9 +12,7 @@ create table login_sessions (
   ,agent                          varchar2(200 char)
   ,constraint login_sessions_pk          primary key (session_id)
   ,constraint login_sessions_username_fk foreign key (username) references app_users (username)
-  ,constraint login_sessions_ended_ck    check (
-      (ended_at is null and end_reason is null) or (ended_at is not null and end_reason is not null)
-   )
+  ,constraint login_sessions_ended_ck    check (nvl2(ended_at, 1, 0) = nvl2(end_reason, 1, 0))
 );
 
 create index login_sessions_username_idx on login_sessions (username);

@@ -13,7 +13,7 @@ import pytest
 from litestar import Litestar, get
 from litestar.testing import TestClient
 
-from app.accounts.permissions import PUBLIC, Role
+from app.accounts.permissions import PUBLIC
 from app.main import create_app
 from app.settings import Settings
 
@@ -47,7 +47,7 @@ def client(nowhere: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
 @pytest.fixture(scope="module")
 def token(client: Client) -> str:
     """A token that is good as far as this process can tell."""
-    issued, _ = client.app.state.tokens.issue("ann", Role.ADMIN, 1)
+    issued, _ = client.app.state.tokens.issue("ann", "session")
     return str(issued)
 
 
@@ -183,5 +183,5 @@ def test_requests_are_counted_by_route_and_not_by_id(client: Client) -> None:
 
 def test_the_signing_secret_is_kept_for_the_next_start(nowhere: str, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, db_dsn=nowhere, db_password="pw")
-    issued, _ = create_app(settings).state.tokens.issue("ann", Role.ADMIN, 1)
+    issued, _ = create_app(settings).state.tokens.issue("ann", "session")
     assert create_app(settings).state.tokens.read(issued).username == "ann"
