@@ -70,9 +70,11 @@ class AdministrationStorage:
         """A procedure without an answer. Its parameters are the names of the arguments with `in_`."""
         named = ", ".join(f"in_{name} => :in_{name}" for name in arguments)
         binds = {f"in_{name}": value for name, value in arguments.items()}
-        await self._pool.block(
-            procedure, f"begin job_queue.{procedure}({named}); end;", binds, idempotent=True
-        )
+        target = next(arguments[name] for name in ("job_id", "queue_name", "limit_key") if name in arguments)
+        subject = "job" if "job_id" in arguments else "queue"
+        deed = Deed(f"{subject}.{procedure}", target, after=arguments)
+        sql = f"begin job_queue.{procedure}({named}); end;"
+        await self._pool.block(procedure, *audited(sql, binds, deed), idempotent=True)
 
     # Housekeeping
 
