@@ -19,6 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands)
+    _add_compare(commands)
     _add_serve(commands)
     _add_worker(commands)
     _add_db(commands)
@@ -66,6 +67,26 @@ def _run_demo(arguments: argparse.Namespace) -> int:
         )
     except DemoError as error:
         return _fail(str(error))
+
+
+def _add_compare(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "compare",
+        help="compare two files or tables here and now, without a server",
+        description="Compares A (the reference) with B (the candidate): CSV, Parquet, Arrow, Excel, or a table "
+        "as oracle://user@host:port/service?table=OWNER.TABLE (password in CONCORD_PASSWORD). "
+        "Exit status: 0 equal, 1 different, 2 error.",
+    )
+    from worker.command.options import add_arguments
+
+    add_arguments(parser)
+    parser.set_defaults(run=_run_compare)
+
+
+def _run_compare(arguments: argparse.Namespace) -> int:
+    from worker.command.run import run
+
+    return run(arguments)
 
 
 def _add_serve(commands: Commands) -> None:

@@ -104,6 +104,17 @@ def column_name(text: str, field: str) -> str:
     return _canonical(text)
 
 
+def table_name(text: str, field: str) -> tuple[str | None, str]:
+    """Owner (None if not said) and name in the dictionary's spelling of `OWNER.TABLE` or `TABLE`.
+
+    Raises RequestError.
+    """
+    match = _TABLE_NAME.fullmatch(text)
+    if not match:
+        raise RequestError(field, f"{text[:270]!r} is not a table name: write OWNER.TABLE or TABLE.")
+    return _canonical(match["owner"]) if match["owner"] else None, _canonical(match["table"])
+
+
 class Dictionary:
     """Looks names up on behalf of the runtime user.
 
@@ -121,11 +132,8 @@ class Dictionary:
 
         Raises RequestError: no table name, unknown, several candidates, or Concord's own.
         """
-        match = _TABLE_NAME.fullmatch(text)
-        if not match:
-            raise RequestError(field, f"{text[:270]!r} is not a table name: write OWNER.TABLE or TABLE.")
-        name = _canonical(match["table"])
-        owner = await self._owner_of(name, _canonical(match["owner"]) if match["owner"] else None, field)
+        said, name = table_name(text, field)
+        owner = await self._owner_of(name, said, field)
         if owner == self._hidden_owner:
             raise RequestError(field, f"{owner}.{name} belongs to Concord itself and cannot be compared.")
         return Table(owner, name, await self._columns(owner, name), await self._keys(owner, name))

@@ -175,7 +175,7 @@ def test_a_cancel_at_any_step_comes_through_and_leaves_nothing(tmp_path: Path, s
 
 
 class BreaksInTheMiddle(MemorySource):
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str], pieces: range | None = None) -> Iterator[pa.RecordBatch]:
         yield from super().batches(columns)
         raise SourceFailed("A.T was dropped.")
 

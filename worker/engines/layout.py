@@ -91,7 +91,10 @@ def lay_out(source: Source, target: Source, plan: ComparisonPlan) -> Layout:
         different=tuple(
             {"name": column.name, "a": column.oracle_type, "b": side_b[name].oracle_type}
             for name, column in side_a.items()
-            if name in side_b and column.oracle_type != side_b[name].oracle_type
+            if name in side_b
+            and column.declared
+            and side_b[name].declared
+            and column.oracle_type != side_b[name].oracle_type
         ),
     )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, Self, runtime_checkable
 
 import pyarrow as pa
 
@@ -17,7 +17,8 @@ class ColumnInfo:
 
     `value_type` is what the values are; `arrow_type` is how `batches` delivers them. `length` counts
     characters (or bytes of a RAW). `padded` says that trailing blanks are padding (CHAR, NCHAR).
-    `value_type` is None when the column's type cannot be compared.
+    `value_type` is None when the column's type cannot be compared. `declared` is False where nobody said
+    what the column is and its type was found in its values (CSV, Excel): no difference of types then.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ColumnInfo:
     length: int | None = None
     nullable: bool = True
     padded: bool = False
+    declared: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,9 @@ class Source(Protocol):
     """A table to compare.
 
     An engine calls `schema`, `declared_keys` and `estimated_rows` in any order, then `batches` once or
-    more; each call of `batches` reads the whole table anew. Every value is exact: a NUMBER never passes
-    through a float. Methods raise `SourceFailed`, or `SourceInterrupted` when a retry can help.
+    more; each call of `batches` reads anew, and several may run at once in different threads. Every value
+    is exact: a NUMBER never passes through a float. Methods raise `SourceFailed`, or `SourceInterrupted`
+    when a retry can help.
     """
 
     @property
@@ -55,6 +58,10 @@ class Source(Protocol):
     def scn(self) -> int | None:
         """The system change number as of which rows are read, if the source was told one."""
 
+    @property
+    def by_column(self) -> bool:
+        """Whether single columns are cheap to read, again and again; the rows' order then never changes."""
+
     def schema(self) -> list[ColumnInfo]:
         """All columns in the table's order."""
 
@@ -64,5 +71,25 @@ class Source(Protocol):
     def estimated_rows(self) -> int | None:
         """About how many rows there are, for progress only; None when unknown."""
 
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """The rows in any order, with exactly `columns` (names as in `schema`) in the given order."""
+    def pieces(self) -> int:
+        """How many parts can be read by themselves: row groups, record batches; 1 if it is all or nothing."""
+
+    def batches(self, columns: Sequence[str], pieces: range | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows in any order, with exactly `columns` (names as in `schema`) in the given order.
+
+        `pieces`, of step 1, restricts the reading to some of the parts; a part always has the same rows.
+        """
+
+    def account(self) -> dict[str, Any]:
+        """How this side was read, JSON-able, so that it can be done again: format, encoding, SCN, bad lines."""
+
+
+@runtime_checkable
+class Untyped(Source, Protocol):
+    """A source in which the types of some columns were found in their values, not declared."""
+
+    def as_types(self, types: Mapping[str, ValueType]) -> Self:
+        """The same with some columns read as these types; any column can be read as text."""
+
+    def misfits(self, types: Mapping[str, ValueType]) -> dict[str, str]:
+        """Columns that hold a value of another type: that value, and where it stands."""

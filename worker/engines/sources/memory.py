@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -29,6 +30,7 @@ class MemorySource:
     ) -> None:
         self.name = name
         self.scn: int | None = None
+        self.by_column = True
         self._table = table
         self._types = dict(types or {})
         self._padded = frozenset(padded)
@@ -44,7 +46,7 @@ class MemorySource:
             columns.append(
                 ColumnInfo(
                     name=field.name,
-                    oracle_type=_oracle_type(value_type, field.type, field.name in self._padded),
+                    oracle_type=type_name(value_type, field.type, field.name in self._padded),
                     value_type=value_type,
                     arrow_type=field.type,
                     precision=value_type.precision if value_type and decimal else None,
@@ -63,12 +65,24 @@ class MemorySource:
         """The exact number of rows."""
         return int(self._table.num_rows)
 
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def pieces(self) -> int:
+        """The number of batches."""
+        return max(1, -(-self.estimated_rows() // self._batch_rows))
+
+    def batches(self, columns: Sequence[str], pieces: range | None = None) -> Iterator[pa.RecordBatch]:
         """The rows in the table's order."""
-        yield from self._table.select(list(columns)).to_batches(max_chunksize=self._batch_rows)
+        table = self._table.select(list(columns))
+        if pieces is not None:
+            table = table.slice(pieces.start * self._batch_rows, len(pieces) * self._batch_rows)
+        yield from table.to_batches(max_chunksize=self._batch_rows)
+
+    def account(self) -> dict[str, Any]:
+        """Only that it was in memory."""
+        return {"kind": "memory"}
 
 
-def _oracle_type(value_type: ValueType | None, arrow_type: pa.DataType, padded: bool) -> str:
+def type_name(value_type: ValueType | None, arrow_type: pa.DataType, padded: bool = False) -> str:
+    """The Oracle type that would hold such values."""
     if value_type is None:
         return str(arrow_type).upper()
     match value_type.kind:

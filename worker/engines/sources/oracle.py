@@ -72,6 +72,8 @@ class OracleTableSource:
     system change number (the user then needs FLASHBACK on the table).
     """
 
+    by_column = False
+
     def __init__(
         self, connect: Callable[[], oracledb.Connection], owner: str, table: str, scn: int | None = None
     ) -> None:
@@ -94,7 +96,15 @@ class OracleTableSource:
         """The optimizer's statistics where there are any, else a count."""
         return self._description().rows
 
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def pieces(self) -> int:
+        """1: rows come by one query, and so from one moment."""
+        return 1
+
+    def account(self) -> dict[str, Any]:
+        """The table, and as of what it was read."""
+        return {"kind": "table", "scn": self.scn}
+
+    def batches(self, columns: Sequence[str], pieces: range | None = None) -> Iterator[pa.RecordBatch]:
         """The rows as the database delivers them."""
         return self.rows_where(columns)
 

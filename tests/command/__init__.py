@@ -1,0 +1,1 @@
+"""`concord compare` as people and scripts run it: real processes."""

@@ -1,0 +1,134 @@
+"""Run one comparison of the command line: progress, output, exit status."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from app.demo.summary import show
+from worker.command.arguments import column_map, file_options, memory_mb, plan_of
+from worker.command.sides import open_side
+from worker.engines import workflow
+from worker.engines.errors import BadPlan, EngineError
+from worker.engines.progress import Progress as Report
+from worker.engines.sources.aligned import aligned
+from worker.engines.sources.wrapped import Renamed
+
+EQUAL, DIFFERENT, ERROR = 0, 1, 2
+LIBRARIES_MB = 256
+"""What the interpreter and its libraries need before the engine holds a single row."""
+_MIN_MEMORY_MB = 64
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare, print, and give the exit status."""
+    before = signal.signal(signal.SIGTERM, _terminated)
+    try:
+        return _run(arguments)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    try:
+        start = time.monotonic()
+        with _work_dir(arguments.work_dir) as folder, _progress(quiet=arguments.quiet) as report:
+            document, columns_chosen = _compare(arguments, folder, report)
+    except EngineError as error:
+        print(f"concord: {error.sentence}", file=sys.stderr)  # noqa: T201 - the command's output
+        return ERROR
+    try:
+        _print(arguments, document, time.monotonic() - start)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    equal = is_equal(document, columns_chosen=columns_chosen)
+    return EQUAL if equal else DIFFERENT
+
+
+def is_equal(document: dict[str, Any], *, columns_chosen: bool) -> bool:
+    """Whether both sides have the same rows, and the same columns unless columns were chosen or ignored."""
+    summary, schema = document["summary"], document["schema"]
+    missing = {name.upper() for name in (*schema["only_a"], *schema["only_b"])}
+    missing -= {name.upper() for name in document["compared"]["rules"]["ignore"]}
+    return not summary["changed"] + summary["only_a"] + summary["only_b"] and (not missing or columns_chosen)
+
+
+def _compare(arguments: argparse.Namespace, folder: Path, report: Report) -> tuple[dict[str, Any], bool]:
+    """The result document, and whether its columns were chosen."""
+    plan = plan_of(arguments)
+    limit = memory_mb(arguments)
+    if limit < LIBRARIES_MB + _MIN_MEMORY_MB:
+        raise BadPlan(f"--memory-limit must be at least {LIBRARIES_MB + _MIN_MEMORY_MB}MB.")
+    if arguments.threads is not None and arguments.threads < 1:
+        raise BadPlan("--threads must be 1 or more.")
+    if arguments.export is not None:
+        _make_folder(arguments.export)
+    a = open_side(arguments.a, "a", file_options(arguments.a_options, "a"))
+    b = open_side(arguments.b, "b", file_options(arguments.b_options, "b"))
+    if names := column_map(arguments):
+        b = Renamed(b, names)
+    a, b = aligned(a, b)
+    wanted = workflow.Wanted(export=arguments.export is not None)
+    outcome = workflow.run(
+        a, b, plan, wanted, report, folder, arguments.export, limit - LIBRARIES_MB, arguments.threads
+    )
+    document = outcome.document
+    document["compared"] |= {"reading_a": a.account(), "reading_b": b.account()}
+    return document, plan.columns is not None
+
+
+def _print(arguments: argparse.Namespace, document: dict[str, Any], seconds: float) -> None:
+    if arguments.quiet:
+        return
+    if arguments.json:
+        json.dump(document, sys.stdout, ensure_ascii=False, indent=2)
+        print()  # noqa: T201 - the command's output
+        return
+    show(Console(highlight=False), document, seconds)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Report]:
+    """A bar on standard error where that is a terminal; elsewhere nothing."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda fraction, step: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("opening", total=1.0)
+        yield lambda fraction, step: bar.update(task, completed=fraction, description=step)
+
+
+@contextmanager
+def _work_dir(chosen: Path | None) -> Iterator[Path]:
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="concord-", dir=chosen)
+    except OSError as error:
+        raise BadPlan(f"--work-dir {chosen}: {error.strerror}.") from error
+    with folder as name:
+        yield Path(name)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadPlan(f"--export {path}: {error.strerror}.") from error
+
+
+def _terminated(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)
