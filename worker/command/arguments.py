@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from app.jobs.models import ColumnRule, Strict
+from app.jobs.models import Strict
+from app.jobs.rules import ColumnRule
 from worker.engines.errors import BadPlan
-from worker.engines.plan import ColumnRule as EngineRule
 from worker.engines.plan import ComparisonPlan
 from worker.engines.sources.csv_dialect import CsvOptions
 from worker.engines.sources.files import FileOptions
@@ -38,18 +38,20 @@ def plan_of(arguments: argparse.Namespace) -> ComparisonPlan:
     rules = {name.upper(): rule for name, rule in profile.rules.items()}
     for text in arguments.tolerance:
         name, value = _pair(text, "--tolerance", "COL=0.01")
+        rule = rules.get(name.upper(), ColumnRule())
         try:
-            tolerance = Decimal(value)
+            rules[name.upper()] = msgspec.structs.replace(rule, tolerance=Decimal(value))
         except InvalidOperation:
             raise BadPlan(f"--tolerance {text}: {value!r} is not a number.") from None
-        rules[name.upper()] = ColumnRule(tolerance=tolerance)
+        except ValueError as error:
+            raise BadPlan(f"--tolerance {text}: {error}.") from None
     if arguments.samples < 0:
         raise BadPlan("--samples must be 0 or more.")
     return ComparisonPlan(
         key=None if key is None else tuple(key),
         columns=None if columns is None else tuple(columns),
         ignore=(*profile.ignore, *(name for text in arguments.ignore for name in _names(text))),
-        rules={name: EngineRule(tolerance=rule.tolerance) for name, rule in rules.items()},
+        rules=rules,
         sample_limit=arguments.samples,
         require_unique_key=arguments.require_unique_key,
     )
