@@ -72,8 +72,9 @@ class ComparisonRequest(Strict, frozen=True):
     key: Annotated[
         Annotated[list[ColumnName], Meta(min_length=1, max_length=MAX_KEY_COLUMNS)] | None,
         Meta(
-            description="Columns that identify a row. Inferred if absent: the primary key, then a unique key "
-            "of columns that cannot be NULL, common to both tables.",
+            description="Columns that identify a row. If absent: the primary key, then a unique key of columns "
+            "that cannot be NULL, common to both tables; where there is none, the job looks for up to three "
+            "columns that are unique in both.",
         ),
     ] = None
     columns: Annotated[

@@ -13,13 +13,17 @@ from app.jobs.rules import ColumnRule
 from app.oracle.dictionary import Dictionary, RequestError, Table, column_name
 from app.oracle.keys import shared_key
 
+TO_BE_FOUND = "to be found in the data"
+"""Origin of the key when none is given and none declared: the job looks for a unique set of columns."""
+
 
 @dataclass(frozen=True, slots=True)
 class ResolvedComparison:
     """A request with every name in the dictionary's spelling.
 
     columns: common to both tables and compared, key columns not among them, in the source's order.
-    key_origin: "given", "primary key" or "unique key NAME". rules: by column name.
+    key_origin: "given", "primary key", "unique key NAME", or TO_BE_FOUND, and then the key is empty.
+    rules: by column name.
     """
 
     source: Table
@@ -67,11 +71,7 @@ def _key(request: ComparisonRequest, source: Table, target: Table) -> tuple[tupl
     common = source.column_names & target.column_names
     best = shared_key(source.row_keys(), target.row_keys(), common)
     if best is None:
-        raise RequestError(
-            "key",
-            f"{source} and {target} have no primary key or unique key of NOT NULL columns in common: "
-            "name the key columns.",
-        )
+        return (), TO_BE_FOUND
     return best.columns, best.origin
 
 

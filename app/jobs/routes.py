@@ -43,8 +43,12 @@ class Submitted(msgspec.Struct, frozen=True):
 
     job_id: str
     status: JobStatus
-    key: Annotated[list[str], Meta(description="Columns that identify a row, as given or as inferred.")]
-    key_origin: Annotated[str, Meta(description="given, primary key, or unique key NAME.")]
+    key: Annotated[
+        list[str], Meta(description="Columns that identify a row; empty if the job is to find them.")
+    ]
+    key_origin: Annotated[
+        str, Meta(description="given, primary key, unique key NAME, or to be found in the data.")
+    ]
     columns: Annotated[int, Meta(description="Number of columns that will be compared.")]
     links: JobLinks
 

@@ -71,9 +71,8 @@ def test_a_unique_key_serves_where_the_target_lacks_the_primary_key_column() -> 
 
 
 def test_a_unique_key_with_a_nullable_column_is_no_key() -> None:
-    field, sentence = refusal(table("A", "CODE NAME?", WIDE_UNIQUE), table("B", "CODE NAME?"))
-    assert field == "key"
-    assert "name the key columns" in sentence
+    resolved = plan(table("A", "CODE NAME?", WIDE_UNIQUE), table("B", "CODE NAME?"))
+    assert (resolved.key, resolved.key_origin) == ((), "to be found in the data")
 
 
 def test_a_primary_key_whose_columns_the_target_lacks_gives_way() -> None:
@@ -82,6 +81,11 @@ def test_a_primary_key_whose_columns_the_target_lacks_gives_way() -> None:
 
 def test_a_key_of_the_target_alone_serves_too() -> None:
     assert plan(table("A", "ID NAME?"), table("B", "ID NAME?", PRIMARY)).key == ("ID",)
+
+
+def test_a_key_that_both_declare_goes_before_the_primary_key_of_one() -> None:
+    resolved = plan(table("A", "ID CODE", PRIMARY, UNIQUE), table("B", "ID CODE", UNIQUE))
+    assert (resolved.key, resolved.key_origin) == (("CODE",), "unique key A_UK")
 
 
 def test_a_given_key_is_taken_in_its_order_and_in_any_case() -> None:

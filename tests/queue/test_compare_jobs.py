@@ -68,12 +68,20 @@ def test_a_comparison_enqueued_by_plain_sql_is_done(queue: Queue, worker: Worker
     assert results["schema"]["key"] == ["ID"]
 
 
+def test_a_job_without_a_key_finds_one(queue: Queue, worker: WorkerProcess, tables: str) -> None:
+    job = submit(queue, pair(f"{tables}.keyless", f"{tables}.keyless"))
+    queue.wait(job, "COMPLETED", 60)
+    results = queue.row(job, "comparison_results")
+    results = json.loads(results) if isinstance(results, str) else results
+    assert (results["schema"]["key"], results["schema"]["key_origin"]) == (["NAME"], "found in the data")
+
+
 @pytest.mark.parametrize(
     ("request_of", "says"),
     [
         (lambda owner: pair(f"{owner}.prod_t", f"{owner}.nowhere"), "NOWHERE"),
         (lambda owner: pair(f"{owner}.prod_t", f"{owner}.uat_t", key=["NO_SUCH"]), "NO_SUCH"),
-        (lambda owner: pair(f"{owner}.keyless", f"{owner}.keyless"), "name the key columns"),
+        (lambda owner: pair(f"{owner}.keyless", f"{owner}.keyless", ignore=["NAME"]), "Name the key columns"),
         (lambda owner: pair(f"{owner}.prod_t", f"{owner}.uat_t", surprise=1), "surprise"),
         (
             lambda owner: pair(f"{owner}.keyless", f"{owner}.keyless", key=["ID"], require_unique_key=True),

@@ -7,18 +7,21 @@ outcome.document["summary"]
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from app.oracle.keys import shared_key
 from worker.engines.arrow_duckdb import ArrowDuckDBComparison
 from worker.engines.errors import BadPlan
+from worker.engines.keyfinding import ORIGIN, find_keys
 from worker.engines.plan import ComparisonPlan
 from worker.engines.progress import Progress
 from worker.engines.sources.base import Source
 
 AUTO, ARROW_DUCKDB = "auto", "arrow_duckdb"
 ENGINES = (AUTO, ARROW_DUCKDB)
+_KEY_SHARE = 0.3  # of the work, where the key must be found first
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +82,43 @@ def run(
     """
     if wanted.engine not in ENGINES:
         raise BadPlan(f"There is no engine {wanted.engine!r}; choose one of {', '.join(ENGINES)}.")
+    steps: list[dict[str, Any]] = []
+    findings = None
+    if plan.key is None and not _declares_key(source, target):
+        left_out = {*plan.ignore, *plan.rules}
+        findings = find_keys(
+            source,
+            target,
+            _within(progress, 0.0, _KEY_SHARE),
+            work_dir,
+            memory_limit_mb,
+            ignore=left_out,
+            threads=threads,
+        )
+        plan = replace(plan, key=findings.chosen().columns)
+        progress = _within(progress, _KEY_SHARE, 1.0)
+        why = "no key was given, and the tables declare none in common"
+        steps.append(_step("find key", "key finding", why, findings.seconds))
     start = time.monotonic()
     engine = ArrowDuckDBComparison(source, target, plan, work_dir, memory_limit_mb, threads)
     document = engine.run(progress).to_document()
     why = "asked for" if wanted.engine == ARROW_DUCKDB else "serves every pair of sources"
-    step = {
-        "name": "compare",
-        "engine": ARROW_DUCKDB,
-        "why": why,
-        "seconds": round(time.monotonic() - start, 3),
-    }
-    document |= {"ml_analysis": None, "workflow": {"steps": [step]}, "files": []}
+    steps.append(_step("compare", ARROW_DUCKDB, why, time.monotonic() - start))
+    if findings is not None:
+        document["schema"] |= {"key_origin": ORIGIN, "key_finding": findings.to_document()}
+    document |= {"ml_analysis": None, "workflow": {"steps": steps}, "files": []}
     return Outcome(document, ())
+
+
+def _declares_key(source: Source, target: Source) -> bool:
+    common = {c.name.upper() for c in source.schema()} & {c.name.upper() for c in target.schema()}
+    return shared_key(source.declared_keys(), target.declared_keys(), common) is not None
+
+
+def _within(progress: Progress, start: float, end: float) -> Progress:
+    """A progress of its own for the part of the work from `start` to `end`."""
+    return lambda fraction, step: progress(start + (end - start) * fraction, step)
+
+
+def _step(name: str, engine: str, why: str, seconds: float) -> dict[str, Any]:
+    return {"name": name, "engine": engine, "why": why, "seconds": round(seconds, 3)}

@@ -1,0 +1,43 @@
+"""DuckDB as engines use it: in memory up to a limit, spilling to the work folder, never to the network."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from worker.engines.errors import MemoryLimitReached, WorkFolderFull
+
+
+@contextmanager
+def open_duckdb(
+    folder: Path, memory_mb: int, threads: int | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that keeps at most `memory_mb` MiB in memory and the rest in `folder`, which must not exist.
+
+    `threads` None leaves the number to DuckDB. Raises MemoryLimitReached and WorkFolderFull in place of
+    DuckDB's own errors.
+    """
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": f"{memory_mb}MiB",
+        "temp_directory": str(folder),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    if threads is not None:
+        config["threads"] = threads
+    connection = duckdb.connect(":memory:", config=config)
+    try:
+        yield connection
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryLimitReached(
+            f"The work does not fit into {memory_mb} MB of memory, not even by spilling. Raise the memory limit."
+        ) from error
+    except duckdb.IOException as error:
+        raise WorkFolderFull(f"The work folder {folder} cannot take more data; make room there.") from error
+    finally:
+        connection.close()
+        shutil.rmtree(folder, ignore_errors=True)

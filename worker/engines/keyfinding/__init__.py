@@ -1,0 +1,7 @@
+"""Finding the columns that identify a row when no table declares them."""
+
+from __future__ import annotations
+
+from worker.engines.keyfinding.find import ORIGIN, WIDTH, Findings, find_keys
+
+__all__ = ["ORIGIN", "WIDTH", "Findings", "find_keys"]
