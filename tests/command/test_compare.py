@@ -114,7 +114,7 @@ def test_options_of_a_side(files: Path) -> None:
         (["a.csv", "nothing.csv"], "There is no file nothing.csv."),
         (["a.csv", "."], ". is a folder; give one file."),
         (["a.csv", "b.csv", "--key", "nr"], "The key column NR does not exist in a.csv. Its columns are"),
-        (["a.csv", "b.csv", "--key", "id", "--tolerance", "name=1"], "a tolerance"),
+        (["a.csv", "b.csv", "--key", "id", "--tolerance", "name=1"], "the rule tolerance has no meaning there"),
         (["a.csv", "b.csv", "--tolerance", "amount"], "write COL=0.01"),
         (["a.csv", "b.csv", "--tolerance", "amount=x"], "'x' is not a number"),
         (["a.csv", "b.csv", "--memory-limit", "lots"], "write a size like 2GB"),
