@@ -19,41 +19,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.bench.generator import CHANGED, KEY, truth, write
+from tests.bench.generator import CLASSES, KEY, truth, write
 from worker.engines import ComparisonPlan, compare
-from worker.engines.sources.base import ColumnInfo, DeclaredKey
-from worker.engines.sources.memory import MemorySource
-
-
-class ParquetRows:
-    """A Parquet file as a source, for measuring only: batches are read as they are asked for."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = pq.ParquetFile(path, pre_buffer=False)
-        self._empty = MemorySource(path.name, self._file.schema_arrow.empty_table())
-        self.name = path.name
-        self.scn: int | None = None
-
-    def schema(self) -> list[ColumnInfo]:
-        return self._empty.schema()
-
-    def declared_keys(self) -> list[DeclaredKey]:
-        return []
-
-    def estimated_rows(self) -> int:
-        return int(self._file.metadata.num_rows)
-
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        for batch in self._file.iter_batches(batch_size=131_072, columns=list(columns)):
-            yield batch.select(list(columns))
+from worker.engines.sources.parquet import ParquetSource
 
 
 def read_only(a: Path, b: Path, _: int) -> dict[str, Any]:
@@ -65,8 +39,8 @@ def ours(a: Path, b: Path, memory_mb: int) -> dict[str, Any]:
     """ArrowDuckDBComparison with classes, patterns and samples."""
     with tempfile.TemporaryDirectory() as folder:
         result = compare(
-            ParquetRows(a),
-            ParquetRows(b),
+            ParquetSource(a, a.name),
+            ParquetSource(b, b.name),
             ComparisonPlan(key=(KEY,)),
             lambda *_: None,
             Path(folder),
@@ -80,7 +54,7 @@ def ours(a: Path, b: Path, memory_mb: int) -> dict[str, Any]:
         "changed": summary.changed,
         "only_a": summary.only_a,
         "only_b": summary.only_b,
-        "different": {c["name"]: c["different"] for c in result.columns if c["name"] in CHANGED},
+        "different": {c["name"]: c["different"] for c in result.columns if c["name"] in CLASSES},
     }
 
 
@@ -89,7 +63,7 @@ def duckdb_full_join(a: Path, b: Path, memory_mb: int) -> dict[str, Any]:
     names = [name for name in pq.read_schema(a).names if name != KEY]
     differs = {name: f"(a.{name} is distinct from b.{name})" for name in names}
     both = f"a.{KEY} is not null and b.{KEY} is not null"
-    counts = ", ".join(f"count(*) filter ({both} and {differs[name]}) as {name}" for name in CHANGED)
+    counts = ", ".join(f"count(*) filter ({both} and {differs[name]}) as {name}" for name in CLASSES)
     with tempfile.TemporaryDirectory() as folder:
         connection = duckdb.connect(config={"memory_limit": f"{memory_mb}MB", "temp_directory": folder})
         row = connection.execute(
@@ -100,7 +74,7 @@ def duckdb_full_join(a: Path, b: Path, memory_mb: int) -> dict[str, Any]:
         ).fetchone()
     assert row is not None
     names_of = ("rows_a", "rows_b", "matched", "changed", "only_a", "only_b")
-    return dict(zip(names_of, row[:6], strict=True)) | {"different": dict(zip(CHANGED, row[6:], strict=True))}
+    return dict(zip(names_of, row[:6], strict=True)) | {"different": dict(zip(CLASSES, row[6:], strict=True))}
 
 
 CONTESTANTS = {"read": read_only, "ours": ours, "duckdb join": duckdb_full_join}

@@ -126,7 +126,9 @@ class Pair:
     rows_b: list[naive.Row]
     tolerances: dict[str, Decimal]
 
-    def source(self, side: int, rows: list[naive.Row], batch_rows: int = 7) -> MemorySource:
+    def source(
+        self, side: int, rows: list[naive.Row], batch_rows: int = 7, *, by_column: bool = True
+    ) -> MemorySource:
         own = {name: types[side] for name, types in self.types.items()}
         table = pa.table(
             {
@@ -136,13 +138,15 @@ class Pair:
                 for name in own
             }
         )
-        return MemorySource(
+        source = MemorySource(
             "AB"[side],
             table,
             types={name: t.value_type for name, t in own.items() if t.value_type},
             padded=[name for name, t in own.items() if t.padded],
             batch_rows=batch_rows,
         )
+        source.by_column = by_column
+        return source
 
     def expected(self) -> naive.Naive:
         return naive.compare(

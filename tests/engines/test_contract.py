@@ -7,13 +7,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.engines.naive import Naive
 from tests.engines.tables import INTEGER, TEXT, Pair, pairs
-from worker.engines import ColumnRule, ComparisonPlan, arrow_duckdb, compare
+from worker.engines import ArrowDuckDBComparison, ColumnRule, ComparisonPlan, arrow_duckdb, keys, narrow, part
+from worker.engines.narrow import Narrow
 
 PROPERTY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 FEWER = settings(PROPERTY, max_examples=50)
@@ -26,17 +28,18 @@ def document(pair: Pair, **how: Any) -> dict[str, Any]:
         rules={name: ColumnRule(tolerance=tolerance) for name, tolerance in pair.tolerances.items()},
         sample_limit=1000,
     )
-    batch_rows = how.pop("batch_rows", 7)
+    batch_rows, by_column = how.pop("batch_rows", 7), how.pop("by_column", (True, True))
     rows_a, rows_b = how.pop("rows_a", pair.rows_a), how.pop("rows_b", pair.rows_b)
     with TemporaryDirectory() as folder:
-        result = compare(
-            pair.source(0, rows_a, batch_rows),
-            pair.source(1, rows_b, batch_rows),
+        result = ArrowDuckDBComparison(
+            pair.source(0, rows_a, batch_rows, by_column=by_column[0]),
+            pair.source(1, rows_b, batch_rows, by_column=by_column[1]),
             plan,
-            lambda *_: None,
             Path(folder),
             64,
-        )
+            how.pop("threads", None),
+            paranoid=how.pop("paranoid", False),
+        ).run(lambda *_: None)
         assert list(Path(folder).iterdir()) == []
     found = result.to_document()
     del found["compared"]["started_at"], found["compared"]["seconds"]
@@ -72,14 +75,36 @@ def test_counts_and_samples_are_those_of_the_naive_comparison(pair: Pair) -> Non
 
 
 @FEWER
-@given(pairs())
-def test_parts_on_disk_give_the_same_result_as_memory(pair: Pair) -> None:
+@given(pairs(), st.tuples(st.booleans(), st.booleans()), st.booleans())
+def test_rows_that_come_once_and_parts_on_disk_give_the_same_result(
+    pair: Pair, by_column: tuple[bool, bool], in_parts: bool
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arrow_duckdb, "_SHELF_SHARE", 0.0)
-        patch.setattr(arrow_duckdb, "_PART_SHARE", PART_BYTES / (64 << 20))
-        in_parts = document(pair)
-    check(in_parts, pair.expected(), pair)
-    assert in_parts == document(pair)
+        if in_parts:
+            patch.setattr(arrow_duckdb, "_PART_SHARE", PART_BYTES / (64 << 20))
+        spilled = document(pair, by_column=by_column)
+    check(spilled, pair.expected(), pair)
+    assert spilled == document(pair)
+
+
+@FEWER
+@given(pairs(), st.sampled_from([1, 2, 5]))
+def test_text_read_again_and_repeated_keys_in_parts_give_the_same_result(pair: Pair, threads: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrow_duckdb, "_TEXT_SHARE", 0.0)
+        patch.setattr(arrow_duckdb, "_REPEATED_BYTES", 1 << 20)
+        patch.setattr(part, "_CELLS_AT_A_TIME", 2)
+        again = document(pair, threads=threads)
+    assert again == document(pair)
+
+
+@FEWER
+@given(pairs())
+def test_hashes_that_collide_are_found_out_by_the_paranoid(pair: Pair) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(narrow, "_hashed_bytes", lambda array, **_: Narrow(np.zeros(len(array), np.uint64)))
+        check(document(pair, paranoid=True), pair.expected(), pair)
 
 
 @FEWER
@@ -104,10 +129,10 @@ def test_a_table_equals_itself(pair: Pair) -> None:
 @FEWER
 @given(pairs())
 def test_colliding_key_codes_cost_time_but_change_nothing(pair: Pair) -> None:
-    honest = arrow_duckdb.key_codes
+    honest = keys.codes
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arrow_duckdb, "key_codes", lambda *a, **k: honest(*a, **k) % 3)
-        patch.setattr(arrow_duckdb, "_own_code", lambda *_: False)
+        patch.setattr(keys, "codes", lambda columns: honest(columns) % np.uint64(3) << np.uint64(62))
+        patch.setattr(part, "own_code", lambda *_: False)
         collided = document(pair)
     check(collided, pair.expected(), pair)
 

@@ -1,19 +1,22 @@
 """ArrowDuckDBComparison: the default engine. A map from key to key, then one column at a time.
 
-Rows of both sides are read once, brought into storage form and put aside (in memory, beyond a limit on
-disk). Keys are matched first; each column is then gathered through the map and compared; rules, classes
-and samples are worked out for differing cells only. Past the memory limit the rows are first cut into
-parts by key, and each part is compared by itself. Equality is always proved on the values, never on
-hashes, except for large objects (see `canonical`).
+Only the keys of both sides are held. They are matched by one sort (see `keymap`); then every column is
+read in narrow form (see `narrow`), gathered through the map and compared, while threads read the next
+one. Rules, classes, samples and export see differing cells only. Rows of repeated keys are set apart and
+paired by their values by DuckDB. A source that can be read by column is read that way, again where text
+is needed in full; rows that come only once go to a shelf, in memory or in the work folder. Past the
+memory limit the rows are first cut into parts by key, and each part is compared by itself.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, wait
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,42 +24,48 @@ from typing import Any
 
 import duckdb
 import msgspec
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from worker.engines.canonical import canonical
-from worker.engines.cells import differing, take
-from worker.engines.display import texts
-from worker.engines.errors import BadPlan, KeyNotUnique, MemoryLimitReached, SourceFailed, WorkFolderFull
+from worker.engines.columns import Crew
+from worker.engines.duck import open_duckdb
+from worker.engines.errors import BadPlan, MemoryLimitReached
+from worker.engines.keys import Keys
 from worker.engines.layout import Layout, lay_out
-from worker.engines.pairing import Codes, Pairing, key_codes, pair, scatter
-from worker.engines.parts import Part, cut
+from worker.engines.part import Findings, How, Matched, PartComparison, match
+from worker.engines.parts import MAX_PARTS, Part, cut
 from worker.engines.plan import ComparisonPlan
 from worker.engines.progress import Meter, Progress
 from worker.engines.result import ComparisonResult, Summary
-from worker.engines.rules.apply import still_different
+from worker.engines.rows import Rows, ShelfRows, SourceRows, canonical_of
 from worker.engines.samples import Samples
 from worker.engines.shelf import Shelf
-from worker.engines.sources.base import ColumnInfo, Source
+from worker.engines.sources.base import Source
 from worker.engines.tally import Tally, worst_first
-from worker.engines.values import Kind, ValueType
-
-Rows = npt.NDArray[np.int64]
 
 MIN_MEMORY_MB = 64
 _MEGABYTE = 1 << 20
 _SHELF_SHARE = 0.15
+"""Of the memory limit: rows of one side that are held before they go to the work folder."""
 _PART_SHARE = 0.45
 _DUCKDB_SHARE = 0.3
+_TEXT_SHARE = 1 / 16
+"""Text of one column of one side that is kept while it is compared."""
+_ROW_BYTES = 40
+"""Memory that a row of either side needs beside its key: its code, its place in the map, narrow columns."""
+_REPEATED_BYTES = 256
+"""Bytes of the memory limit for each cell of rows of repeated keys that are paired at once."""
+_LOOK_S = 0.2
+"""How often progress is told while reading."""
 
 
 class ArrowDuckDBComparison:
     """One comparison of two sources. Make one, call `run` once.
 
     `work_dir` must exist; files there are removed at the end, whatever happens. `memory_limit_mb` bounds
-    the data held in memory, not the interpreter and its libraries (about 150 MB). `threads` bounds
-    DuckDB; None means the processors available to this process.
+    the data held in memory, not the interpreter and its libraries (about 250 MB). `threads` are used for
+    reading ahead and by DuckDB; None means the processors available to this process. With `paranoid`
+    text that has equal hashes is compared byte by byte as well; a text column of each side is then held
+    in memory.
     """
 
     name = "ArrowDuckDBComparison"
@@ -69,6 +78,8 @@ class ArrowDuckDBComparison:
         work_dir: Path,
         memory_limit_mb: int,
         threads: int | None = None,
+        *,
+        paranoid: bool = False,
     ) -> None:
         if memory_limit_mb < MIN_MEMORY_MB:
             raise BadPlan(
@@ -81,6 +92,7 @@ class ArrowDuckDBComparison:
         self._work_dir = work_dir
         self._memory_bytes = memory_limit_mb * _MEGABYTE
         self._threads = threads or len(os.sched_getaffinity(0))
+        self._paranoid = paranoid
 
     def run(self, progress: Progress) -> ComparisonResult:
         """Compare. What `progress` raises ends the comparison and comes out of here unchanged.
@@ -90,33 +102,27 @@ class ArrowDuckDBComparison:
         started_at, start = datetime.now(UTC), time.monotonic()
         source, target = self._sources
         layout = lay_out(source, target, self._plan)
-        meter = Meter(progress, (source.estimated_rows(), target.estimated_rows()))
-        summary, samples = Summary(), Samples(self._plan.sample_limit)
-        tallies = [Tally(column) for column in layout.values]
-        with ExitStack() as cleanup:
-            connection = cleanup.enter_context(self._duckdb())
-            rows_a, summary.null_keys_a = self._load(0, layout, meter, cleanup)
-            rows_b, summary.null_keys_b = self._load(1, layout, meter, cleanup)
-            summary.rows_a, summary.rows_b = rows_a.rows, rows_b.rows
-            parts = cleanup.enter_context(
-                cut(
-                    (rows_a, rows_b),
-                    range(len(layout.key)),
-                    int(_PART_SHARE * self._memory_bytes),
-                    self._work_dir,
-                    connection,
-                    lambda: meter.pairing(0, 1),
-                )
-            )
-            for number in range(len(parts)):
-                self._compare_part(number, parts, layout, summary, tallies, samples, meter, connection)
-            meter.finishing()
-            document_samples = samples.read(layout, parts)
+        findings = Findings(
+            Summary(), [Tally(column) for column in layout.values], Samples(self._plan.sample_limit)
+        )
+        meter = Meter(
+            progress,
+            (source.name, target.name),
+            (source.estimated_rows(), target.estimated_rows()),
+            (not source.by_column, not target.by_column),
+        )
+        try:
+            with ExitStack() as cleanup:
+                self._compare(layout, findings, meter, cleanup)
+        except MemoryError as error:
+            raise MemoryLimitReached(
+                "The comparison ran out of memory. Give the job more, or set a lower limit for the engine."
+            ) from error
         result = ComparisonResult(
-            summary=summary,
-            columns=[tally.to_document() for tally in worst_first(tallies)],
+            summary=findings.summary,
+            columns=[tally.to_document() for tally in worst_first(findings.tallies)],
             schema=_schema_document(layout),
-            samples=document_samples,
+            samples=findings.samples.to_document(),
             compared={
                 "source": source.name,
                 "target": target.name,
@@ -131,175 +137,156 @@ class ArrowDuckDBComparison:
         meter.done()
         return result
 
-    @contextmanager
-    def _duckdb(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        connection = duckdb.connect(
-            ":memory:",
-            config={
-                "memory_limit": f"{int(_DUCKDB_SHARE * self._memory_bytes) // _MEGABYTE}MB",
-                "temp_directory": str(self._work_dir / "duckdb"),
-                "threads": self._threads,
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-            },
+    def _compare(self, layout: Layout, findings: Findings, meter: Meter, cleanup: ExitStack) -> None:
+        crew = Crew(self._threads, meter.tick)
+        cleanup.callback(crew.dismiss)
+        how = How(
+            layout=layout,
+            meter=meter,
+            crew=crew,
+            keep_bytes=sys.maxsize if self._paranoid else int(_TEXT_SHARE * self._memory_bytes),
+            paranoid=self._paranoid,
+            require_unique_key=self._plan.require_unique_key,
+            duckdb=self._duckdb,
         )
-        try:
-            yield connection
-        except duckdb.OutOfMemoryException as error:
-            raise MemoryLimitReached(
-                f"The comparison needs more than its {self._memory_bytes // _MEGABYTE} MB of memory, "
-                "because very many rows share a key. Choose a key that tells rows apart, or raise the limit."
-            ) from error
-        except duckdb.IOException as error:
-            raise WorkFolderFull(
-                f"The work folder {self._work_dir} cannot take more data; make room there."
-            ) from error
-        finally:
-            connection.close()
-            if (spilled := self._work_dir / "duckdb").exists():
-                shutil.rmtree(spilled)
+        whole = self._put_aside(how, cleanup)
+        count, matched = self._parts(whole, how)
+        parts = [whole]
+        if count > 1:
+            meter.cutting()
+            budget = int(_SHELF_SHARE * self._memory_bytes)
+            parts = cleanup.enter_context(cut(whole, count, layout, budget, self._work_dir, meter.tick))
+        for number, part in enumerate(parts):
+            meter.pairing(number, count)
+            if matched is None:
+                keys = self._keys(part, how, lambda *_: None)
+                matched = match(keys, meter.tick)
+            self._count_rows(matched, findings.summary)
+            PartComparison(part, matched, number, count, how, findings).run()
+            matched = None
+            for rows in part:
+                rows.discard()
+        meter.finishing()
 
-    def _load(self, side: int, layout: Layout, meter: Meter, cleanup: ExitStack) -> tuple[Shelf, int]:
-        """Read one side. Returns its rows, and how many of them have a NULL in the key."""
-        source = self._sources[side]
-        columns = [(column.a if side == 0 else column.b, column.type) for column in layout.columns]
-        shelf = Shelf(
-            layout.storage,
-            self._work_dir / f"side-{'ab'[side]}.arrow",
-            int(_SHELF_SHARE * self._memory_bytes),
-        )
-        cleanup.callback(shelf.discard)
-        meter.reading(side, 0, source.name)
-        null_keys = 0
-        for batch in source.batches([info.name for info, _ in columns]):
+    def _put_aside(self, how: How, cleanup: ExitStack) -> Part:
+        """Both sides such that they can be read again: those that cannot are read once, at the same time."""
+        sides: list[Rows] = []
+        readings: list[_Reading] = []
+        for side, source in enumerate(self._sources):
+            if source.by_column:
+                sides.append(SourceRows(source, side, how.layout))
+                continue
+            path = self._work_dir / f"side-{'ab'[side]}.arrow"
+            shelf = Shelf(how.layout.storage, path, int(_SHELF_SHARE * self._memory_bytes))
+            cleanup.callback(shelf.discard)
+            types = [column.type for column in how.layout.columns]
+            sides.append(ShelfRows(shelf, source.name, types))
+            readings.append(_Reading(source, side, shelf))
+        if readings:
+            how.meter.reading([0, 0])
+            futures = [how.crew.start(reading.run, how.layout, how.crew) for reading in readings]
+            running = set(futures)
+            while running:
+                done, running = wait(running, timeout=_LOOK_S, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+                rows = [0, 0]
+                for reading in readings:
+                    rows[reading.side] = reading.shelf.rows
+                how.meter.reading(rows)
+        return sides[0], sides[1]
+
+    def _parts(self, whole: Part, how: How) -> tuple[int, Matched | None]:
+        """How many parts are needed, and the map of keys if it is one."""
+        budget = int(_PART_SHARE * self._memory_bytes)
+        expected = [rows.expected or 0 for rows in whole]
+        key_bytes = 16 * len(how.layout.key)
+        if sum(expected) * (_ROW_BYTES + key_bytes // 2) > budget:
+            return _pieces(sum(expected) * (_ROW_BYTES + key_bytes), budget), None
+        limit = _KeyLimit(budget, sum(expected))
+        try:
+            keys = self._keys(whole, how, limit.check)
+        except _TooMuch as much:
+            return _pieces(much.weight, budget), None
+        weight = sum(side.bytes + _ROW_BYTES * side.count for side in keys)
+        if weight > budget:
+            return _pieces(weight, budget), None
+        matched = match(keys, how.meter.tick)
+        cells = (matched.map.repeated_a.size + matched.map.repeated_b.size) * len(how.layout.columns)
+        if cells * _REPEATED_BYTES > self._memory_bytes:
+            return _pieces(cells * _REPEATED_BYTES, self._memory_bytes), None
+        return 1, matched
+
+    def _keys(self, part: Part, how: How, check: Callable[[int, int], None]) -> tuple[Keys, Keys]:
+        rows = [0, 0]
+
+        def checked(side: int, count: int, size: int) -> None:
+            how.crew.check()
+            rows[side] = count
+            check(count, size)
+
+        futures = [
+            how.crew.start(Keys.read, part[side], how.layout.key, partial(checked, side)) for side in (0, 1)
+        ]
+        a, b = (how.crew.wait(future) for future in futures)
+        return a, b
+
+    @staticmethod
+    def _count_rows(matched: Matched, summary: Summary) -> None:
+        a, b = matched.keys
+        summary.rows_a += a.count
+        summary.rows_b += b.count
+        summary.null_keys_a += a.with_null
+        summary.null_keys_b += b.with_null
+
+    def _duckdb(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        memory_mb = int(_DUCKDB_SHARE * self._memory_bytes) // _MEGABYTE
+        return open_duckdb(self._work_dir / "duckdb", memory_mb, self._threads)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One side being read, once, onto its shelf."""
+
+    source: Source
+    side: int
+    shelf: Shelf
+
+    def run(self, layout: Layout, crew: Crew) -> None:
+        columns = [(column.a if self.side == 0 else column.b, column.type) for column in layout.columns]
+        for batch in self.source.batches([info.name for info, _ in columns]):
+            crew.check()
             arrays = [
-                _stored(batch.column(position), info, common, source.name)
+                canonical_of(info, common, batch.column(position), self.source.name)
                 for position, (info, common) in enumerate(columns)
             ]
-            shelf.append(pa.RecordBatch.from_arrays(arrays, schema=layout.storage))
-            null_keys += _rows_with_null(arrays[: len(layout.key)])
-            meter.reading(side, shelf.rows, source.name)
-        shelf.finish()
-        return shelf, null_keys
-
-    def _compare_part(
-        self,
-        number: int,
-        parts: list[Part],
-        layout: Layout,
-        summary: Summary,
-        tallies: list[Tally],
-        samples: Samples,
-        meter: Meter,
-        connection: duckdb.DuckDBPyConnection,
-    ) -> None:
-        part, width = parts[number], len(layout.key)
-        meter.pairing(number, len(parts))
-        keys = (part[0].table(range(width)), part[1].table(range(width)))
-        own_code = _own_code(layout, summary)
-        codes = (
-            key_codes(keys[0], connection, own_code=own_code),
-            key_codes(keys[1], connection, own_code=own_code),
-        )
-        pairing = pair(
-            keys,
-            codes,
-            [column.type for column in layout.key],
-            [column.type for column in layout.values],
-            lambda side, position: part[side].column(width + position),
-            connection,
-            own_code=own_code,
-        )
-        if self._plan.require_unique_key:
-            _check_unique(pairing, keys, layout, (self._sources[0].name, self._sources[1].name))
-        changed = np.zeros(pairing.a.size, np.bool_)
-        priority = scatter(codes[0][pairing.a])
-        for position, tally in enumerate(tallies):
-            meter.comparing(number, len(parts), position, len(tallies), tally.column.name)
-            a = take(part[0].column(width + position), pairing.a)
-            b = take(part[1].column(width + position), pairing.b)
-            rows = differing(a, b)
-            a, b = take(a, rows), take(b, rows)
-            counted = np.flatnonzero(still_different(a, b, tally.column))
-            rows = rows[counted]
-            changed[rows] = True
-            tally.add(
-                take(a, counted),
-                take(b, counted),
-                priority[rows],
-                partial(_cell_keys, keys[0], pairing.a[rows], layout),
-            )
-        summary.matched += int(pairing.a.size)
-        summary.changed += int(changed.sum())
-        summary.only_a += int(pairing.only_a.size)
-        summary.only_b += int(pairing.only_b.size)
-        summary.duplicate_keys_a += int(pairing.repeated_a.rows.size)
-        summary.duplicate_keys_b += int(pairing.repeated_b.rows.size)
-        _offer_samples(samples, number, codes, pairing, np.flatnonzero(changed))
+            self.shelf.append(pa.RecordBatch.from_arrays(arrays, schema=layout.storage))
+        self.shelf.finish()
 
 
-def _stored(array: pa.Array, info: ColumnInfo, common: ValueType, table: str) -> pa.Array:
-    assert info.value_type is not None
-    try:
-        return canonical(array, info.value_type, common, padded=info.padded)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise SourceFailed(
-            f"A value of {table}.{info.name} cannot be read as {info.oracle_type}: {error}."
-        ) from error
+class _TooMuch(Exception):
+    """Keys outgrow the memory; `weight` is what all of them would take, in bytes."""
+
+    def __init__(self, weight: int) -> None:
+        super().__init__(weight)
+        self.weight = weight
 
 
-def _rows_with_null(keys: list[pa.Array]) -> int:
-    with_nulls = [column for column in keys if column.null_count]
-    if not with_nulls:
-        return 0
-    null = [column.is_null().to_numpy(zero_copy_only=False) for column in with_nulls]
-    return int(np.logical_or.reduce(null).sum())
+@dataclass(frozen=True, slots=True)
+class _KeyLimit:
+    """Ends the reading of one side's keys when they take more than `budget` bytes."""
+
+    budget: int
+    expected_rows: int
+
+    def check(self, count: int, size: int) -> None:
+        weight = size + _ROW_BYTES * count
+        if weight > self.budget:
+            raise _TooMuch(weight * max(self.expected_rows, 2 * count) // count)
 
 
-def _own_code(layout: Layout, summary: Summary) -> bool:
-    """Whether the key is one integer column without NULLs, which needs no hash and no proof."""
-    return [column.type.kind for column in layout.key] == [Kind.INTEGER] and not (
-        summary.null_keys_a or summary.null_keys_b
-    )
-
-
-def _check_unique(
-    pairing: Pairing, keys: tuple[pa.Table, pa.Table], layout: Layout, names: tuple[str, str]
-) -> None:
-    for side, repeated in enumerate((pairing.repeated_a, pairing.repeated_b)):
-        if repeated.rows.size:
-            key = _key_texts(keys[side], repeated.rows[:1], layout)[0]
-            shown = ", ".join(f"{name} = {'NULL' if text is None else text}" for name, text in key.items())
-            raise KeyNotUnique(
-                f"The key is not unique in {names[side]}: {shown} occurs {repeated.counts[0]} times. "
-                "Choose another key, or allow duplicates."
-            )
-
-
-def _key_texts(keys: pa.Table, rows: Rows, layout: Layout) -> list[dict[str, str | None]]:
-    indices = pa.array(rows)
-    columns = [
-        texts(keys.column(n).take(indices).combine_chunks(), column.type)
-        for n, column in enumerate(layout.key)
-    ]
-    names = [column.name for column in layout.key]
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
-
-
-def _cell_keys(keys: pa.Table, rows: Rows, layout: Layout, members: Rows) -> list[dict[str, str | None]]:
-    return _key_texts(keys, rows[members], layout)
-
-
-def _offer_samples(
-    samples: Samples, part: int, codes: tuple[Codes, Codes], pairing: Pairing, changed: Rows
-) -> None:
-    rows_a, rows_b = pairing.a[changed], pairing.b[changed]
-    samples.offer("changed", part, codes[0][rows_a], rows_a, rows_b)
-    samples.offer("only_a", part, codes[0][pairing.only_a], pairing.only_a, None)
-    samples.offer("only_b", part, codes[1][pairing.only_b], None, pairing.only_b)
-    twice_a, twice_b = pairing.repeated_a, pairing.repeated_b
-    samples.offer("duplicates_a", part, codes[0][twice_a.rows], twice_a.rows, None, twice_a.counts)
-    samples.offer("duplicates_b", part, codes[1][twice_b.rows], None, twice_b.rows, twice_b.counts)
+def _pieces(weight: int, budget: int) -> int:
+    return max(2, min(MAX_PARTS, -(-2 * weight // budget)))
 
 
 def _schema_document(layout: Layout) -> dict[str, Any]:

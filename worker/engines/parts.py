@@ -1,4 +1,4 @@
-"""Stored rows cut into parts by key, such that each part can be compared by itself within the memory limit."""
+"""Rows cut into parts by key, such that each part can be compared by itself within the memory limit."""
 
 from __future__ import annotations
 
@@ -6,79 +6,59 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
-from worker.engines.pairing import key_codes, scatter
+from worker.engines.keys import Keys
+from worker.engines.layout import Layout
+from worker.engines.rows import Rows, ShelfRows
 from worker.engines.shelf import Shelf
 
-ROW_OVERHEAD_BYTES = 100
-"""Memory that matching needs for each row of either side, whatever its width."""
-_MAX_PARTS = 512
+MAX_PARTS = 512
 
-Part = tuple[Shelf, Shelf]
-
-
-def weight(shelf: Shelf) -> int:
-    """Bytes of memory needed to compare the rows of `shelf`."""
-    return shelf.bytes + ROW_OVERHEAD_BYTES * shelf.rows
+Part = tuple[Rows, Rows]
 
 
 @contextmanager
 def cut(
-    whole: Part,
-    key_columns: Sequence[int],
-    budget_bytes: int,
-    folder: Path,
-    connection: duckdb.DuckDBPyConnection,
-    tick: Callable[[], None],
+    whole: Part, count: int, layout: Layout, budget_bytes: int, folder: Path, tick: Callable[[], None]
 ) -> Iterator[list[Part]]:
-    """The parts of `whole`: itself if it fits `budget_bytes`, else as many as are needed.
+    """`count` parts of `whole`, whose rows are discarded. Rows with equal keys land in the same part.
 
-    Rows with equal keys land in the same part. `tick` is called as work goes on and may raise.
+    Up to `budget_bytes` stay in memory, the rest goes to `folder`. `tick` is called as work goes on and
+    may raise. Raises WorkFolderFull.
     """
-    total = weight(whole[0]) + weight(whole[1])
-    if total <= budget_bytes:
-        yield [whole]
-        return
-    count = min(_MAX_PARTS, 2 * -(-total // budget_bytes))
     with ExitStack() as cleanup:
-        sides: list[list[Shelf]] = []
-        for side, shelf in enumerate(whole):
+        sides: list[list[Rows]] = []
+        for side, rows in enumerate(whole):
             pieces = []
             for number in range(count):
-                piece = Shelf(
-                    shelf.schema, folder / f"part-{side}-{number}.arrow", budget_bytes // (4 * count)
-                )
-                cleanup.callback(piece.discard)
-                pieces.append(piece)
-            _distribute(shelf, pieces, key_columns, connection, tick)
-            shelf.discard()
-            sides.append(pieces)
+                path = folder / f"part-{side}-{number}.arrow"
+                pieces.append(Shelf(layout.storage, path, budget_bytes // (2 * count)))
+                cleanup.callback(pieces[-1].discard)
+            _distribute(rows, pieces, layout, tick)
+            rows.discard()
+            sides.append([ShelfRows(piece, rows.name, rows.types) for piece in pieces])
         yield list(zip(sides[0], sides[1], strict=True))
 
 
-def _distribute(
-    shelf: Shelf,
-    pieces: Sequence[Shelf],
-    key_columns: Sequence[int],
-    connection: duckdb.DuckDBPyConnection,
-    tick: Callable[[], None],
-) -> None:
-    for batch in shelf.batches():
+def _distribute(rows: Rows, pieces: Sequence[Shelf], layout: Layout, tick: Callable[[], None]) -> None:
+    positions = range(len(layout.columns))
+    for batch in rows.batches(positions):
         tick()
-        keys = pa.Table.from_batches([batch.select(list(key_columns))])
-        codes = scatter(key_codes(keys, connection, own_code=False))
+        if batch.num_rows == 0:
+            continue
+        arrays = [rows.canonical(position, batch.column(position)) for position in positions]
+        codes = Keys(layout.key, arrays[: len(layout.key)]).codes(own_code=False)
         number = (codes >> np.uint64(32)) % np.uint64(len(pieces))
         order = np.argsort(number, kind="stable")
         bounds = np.searchsorted(number[order], np.arange(len(pieces) + 1))
-        sorted_batch = batch.take(pa.array(order))
+        ordered = pa.RecordBatch.from_arrays(arrays, schema=layout.storage).take(pa.array(order))
         for position, piece in enumerate(pieces):
             start, end = int(bounds[position]), int(bounds[position + 1])
             if start < end:
                 piece.append(
-                    pa.RecordBatch.from_struct_array(sorted_batch.slice(start, end - start).to_struct_array())
+                    pa.RecordBatch.from_struct_array(ordered.slice(start, end - start).to_struct_array())
                 )
     for piece in pieces:
         piece.finish()

@@ -2,51 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 Progress = Callable[[float, str], None]
 """Takes the fraction done (0 to 1, never falling) and the current step in words; may raise to cancel."""
 
-LOADING = 0.80
-PAIRING = 0.06
+_LOADING = 0.80
+"""Share of reading rows that come only once (from a database it is most of the work); else nothing."""
+_PAIRING = 0.12
+"""Share of reading and matching the keys in what comes after."""
 
 
 class Meter:
     """Turns rows read and columns compared into one fraction.
 
-    Reading both sides is taken for 80 % of the work (it is, from a database), matching keys for 6 %.
-    `estimated` are the rows expected on each side; where None, reading approaches its end without
-    reaching it. The callback is called at every step, so that a cancel gets through anywhere.
+    `names` and `estimated` are of the two sides; `loaded` tells which of them are read as a whole before
+    anything else. Where the rows are not known, reading approaches its end without reaching it. `report`
+    is called at every step and every `tick`, so that a cancel gets through anywhere; always by the thread
+    that runs the comparison.
     """
 
-    def __init__(self, report: Progress, estimated: tuple[int | None, int | None]) -> None:
+    def __init__(
+        self,
+        report: Progress,
+        names: tuple[str, str],
+        estimated: tuple[int | None, int | None],
+        loaded: tuple[bool, bool],
+    ) -> None:
         self._report = report
+        self._names = names
         self._fraction = 0.0
+        self._step = "starting"
+        self._loaded = [side for side in (0, 1) if loaded[side]]
+        self._loading = _LOADING * len(self._loaded) / 2
         known = [rows for rows in estimated if rows is not None]
         fallback = max(known, default=100_000)
         self._expected = [fallback if rows is None else rows for rows in estimated]
 
-    def reading(self, side: int, rows: int, name: str) -> None:
-        """`rows` of side 0 or 1 are read."""
-        if rows > self._expected[side]:
-            self._expected[side] = int(rows * 1.25)
-        a, b = (max(rows, 1) for rows in self._expected)
-        share = a / (a + b)
-        start, width = (0.0, share) if side == 0 else (share, 1 - share)
-        done = start + width * min(1.0, rows / self._expected[side] if self._expected[side] else 1.0)
-        self._advance(LOADING * done, f"reading {name}: {rows:,} rows")
+    def tick(self) -> None:
+        """Work goes on in the same step."""
+        self._report(self._fraction, self._step)
+
+    def reading(self, rows: Sequence[int]) -> None:
+        """So many rows of each side are read."""
+        for side in self._loaded:
+            if rows[side] > self._expected[side]:
+                self._expected[side] = int(rows[side] * 1.25)
+        expected = sum(max(self._expected[side], 1) for side in self._loaded)
+        done = sum(rows[side] for side in self._loaded) / expected
+        shown = ", ".join(f"{self._names[side]}: {rows[side]:,} rows" for side in self._loaded)
+        self._advance(self._loading * min(done, 1.0), f"reading {shown}")
+
+    def keys(self, rows: Sequence[int]) -> None:
+        """So many keys of each side are read, before it is known how many parts there will be."""
+        expected = sum(max(rows_, 1) for rows_ in self._expected)
+        done = min(sum(rows) / expected, 1.0)
+        self._advance(self._loading + (1 - self._loading) * _PAIRING / 2 * done, "reading keys")
+
+    def cutting(self) -> None:
+        """Rows are being cut into parts."""
+        self._advance(self._fraction, "cutting the rows into parts by key")
 
     def pairing(self, part: int, parts: int) -> None:
         """Keys of part `part` (from 0) of `parts` are being matched."""
-        width = (1 - LOADING) / parts
-        self._advance(LOADING + width * part, "matching keys" + _part(part, parts))
+        self._advance(self._at(part, parts, _PAIRING / 2), "matching keys" + _part(part, parts))
 
     def comparing(self, part: int, parts: int, column: int, columns: int, name: str) -> None:
         """Column number `column` (from 0) of part `part` is being compared."""
-        width = (1 - LOADING) / parts
-        share = PAIRING / (1 - LOADING)
-        done = part + share + (1 - share) * column / max(columns, 1)
-        self._advance(LOADING + width * done, f"comparing {name}" + _part(part, parts))
+        done = _PAIRING + (1 - _PAIRING) * column / max(columns, 1)
+        self._advance(self._at(part, parts, done), f"comparing {name}" + _part(part, parts))
+
+    def repeated(self, part: int, parts: int) -> None:
+        """Rows of repeated keys are being paired."""
+        self._advance(self._at(part, parts, 0.99), "pairing repeated keys" + _part(part, parts))
 
     def finishing(self) -> None:
         """Everything is compared; samples and sentences remain."""
@@ -56,8 +84,12 @@ class Meter:
         """The result is there."""
         self._advance(1.0, "done")
 
+    def _at(self, part: int, parts: int, done: float) -> float:
+        return self._loading + (1 - self._loading) * (part + done) / parts
+
     def _advance(self, fraction: float, step: str) -> None:
         self._fraction = max(self._fraction, min(fraction, 1.0))
+        self._step = step
         self._report(self._fraction, step)
 
 

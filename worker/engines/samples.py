@@ -2,147 +2,158 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from worker.engines.cells import differing
 from worker.engines.display import texts
-from worker.engines.layout import ComparedColumn, Layout
-from worker.engines.pairing import Codes, scatter
-from worker.engines.parts import Part
-from worker.engines.rules.apply import still_different
+from worker.engines.keys import Keys
+from worker.engines.layout import ComparedColumn
+from worker.engines.values import Kind, ValueType
 
-Rows = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A row (or pair of rows) that may become a sample. Lowest `priority` wins, then lowest `order`."""
-
-    priority: int
-    order: int
-    part: int
-    row_a: int = -1
-    row_b: int = -1
-    count: int = 0
+Positions = npt.NDArray[np.int64]
+Priorities = npt.NDArray[np.uint64]
+Document = dict[str, Any]
+_Place = tuple[int, int, int, int]
+"""Priority (lowest wins), part, order among rows of one key, row."""
 
 
 class Samples:
-    """Collects candidates part by part, keeps at most `limit` of each sort, and reads them at the end.
+    """Keeps, of each sort, the `limit` rows of lowest priority among all that are offered.
 
-    The priority of a row is its key's code, scattered: a choice as good as random, and the same
-    whatever the order of the rows.
+    A row's priority hangs on its key alone: a choice as good as random, and the same whatever the order
+    of the rows. Rows of one key are told apart by `order`.
     """
 
     SORTS = ("changed", "only_a", "only_b", "duplicates_a", "duplicates_b")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._kept: dict[str, list[Candidate]] = {sort: [] for sort in self.SORTS}
+        self._kept: dict[str, dict[_Place, tuple[tuple[Any, ...], Document]]] = {s: {} for s in self.SORTS}
 
-    def offer(
+    def best(self, priority: Priorities, order: Positions) -> Positions:
+        """Which of the rows offered at once can become samples at all: at most `limit` of them."""
+        if priority.size > self._limit:
+            if self._limit == 0:
+                return np.empty(0, np.int64)
+            bound = np.partition(priority, self._limit - 1)[self._limit - 1]
+            near = np.flatnonzero(priority <= bound)
+            return near[np.lexsort((order[near], priority[near]))[: self._limit]]
+        return np.arange(priority.size)
+
+    def cells(
         self,
-        sort: str,
         part: int,
-        codes: Codes,
-        rows_a: Rows | None,
-        rows_b: Rows | None,
-        counts: Rows | None = None,
+        column: ComparedColumn,
+        a: pa.Array,
+        b: pa.Array,
+        rows: Positions,
+        priority: Priorities,
+        order: Positions,
+        keys_of: Callable[[Positions], Keys],
     ) -> None:
-        """Candidates of one part; `codes` are the key codes of the rows, in the same order."""
-        if codes.size == 0 or self._limit == 0:
+        """Differing cells of one column: a[i] against b[i] in row rows[i]. Columns come in the table's order."""
+        kept = self._kept["changed"]
+        open_ = np.arange(rows.size)
+        if len(kept) >= self._limit > 0:
+            open_ = np.flatnonzero(priority <= np.uint64(max(place[0] for place in kept)))
+        chosen = open_[self.best(priority[open_], order[open_])]
+        if chosen.size == 0:
             return
-        priority = scatter(codes)
-        best = np.argsort(priority, kind="stable")[: self._limit]
-        kept = self._kept[sort]
-        for position in best.tolist():
-            kept.append(
-                Candidate(
-                    priority=int(priority[position]),
-                    order=position,
-                    part=part,
-                    row_a=-1 if rows_a is None else int(rows_a[position]),
-                    row_b=-1 if rows_b is None else int(rows_b[position]),
-                    count=0 if counts is None else int(counts[position]),
-                )
-            )
-        kept.sort(key=lambda candidate: (candidate.priority, candidate.part, candidate.order))
-        del kept[self._limit :]
+        at = pa.array(chosen)
+        shown_a, shown_b = texts(a.take(at), column.type), texts(b.take(at), column.type)
+        keys = keys_of(chosen)
+        for sample, one, other in zip(
+            self._places("changed", part, keys, rows[chosen], priority[chosen], order[chosen]),
+            shown_a,
+            shown_b,
+            strict=True,
+        ):
+            sample.setdefault("cells", []).append({"column": column.name, "a": one, "b": other})
+        self._prune("changed")
 
-    def read(self, layout: Layout, parts: Sequence[Part]) -> dict[str, list[dict[str, Any]]]:
-        """The samples in document form, in the order of their keys."""
+    def alone(
+        self,
+        side: int,
+        part: int,
+        keys: Keys,
+        rows: Positions,
+        priority: Priorities,
+        order: Positions,
+        columns: Sequence[ComparedColumn],
+        values: Sequence[pa.Array],
+    ) -> None:
+        """Rows without a partner, whole: `values` are all columns, key first, at these rows."""
+        sort = ("only_a", "only_b")[side]
+        shown = [texts(array, column.type) for array, column in zip(values, columns, strict=True)]
+        for n, sample in enumerate(self._places(sort, part, keys, rows, priority, order)):
+            sample["row"] = {column.name: text[n] for column, text in zip(columns, shown, strict=True)}
+        self._prune(sort)
+
+    def repeated(
+        self, side: int, part: int, keys: Keys, rows: Positions, priority: Priorities, counts: Positions
+    ) -> None:
+        """Keys that occur more than once, each with one of its rows."""
+        sort = ("duplicates_a", "duplicates_b")[side]
+        order = np.zeros(rows.size, np.int64)
+        for sample, count in zip(
+            self._places(sort, part, keys, rows, priority, order), counts.tolist(), strict=True
+        ):
+            sample["count"] = count
+        self._prune(sort)
+
+    def to_document(self) -> dict[str, list[Document]]:
+        """The samples in the order of their keys."""
         return {
-            "changed": self._changed(layout, parts),
-            "only_a": self._alone("only_a", 0, layout, parts),
-            "only_b": self._alone("only_b", 1, layout, parts),
-            "duplicates_a": self._repeated("duplicates_a", 0, layout, parts),
-            "duplicates_b": self._repeated("duplicates_b", 1, layout, parts),
+            sort: [
+                sample
+                for _, sample in (
+                    kept[place] for place in sorted(kept, key=lambda place: (kept[place][0], place[1:3]))
+                )
+            ]
+            for sort, kept in self._kept.items()
         }
 
-    def _changed(self, layout: Layout, parts: Sequence[Part]) -> list[dict[str, Any]]:
-        chosen = self._kept["changed"]
-        if not chosen:
-            return []
-        keys, order = _keys(chosen, 0, layout, parts)
-        samples: list[dict[str, Any]] = [{"key": key, "cells": []} for key in keys]
-        for position, column in enumerate(layout.values, start=len(layout.key)):
-            a, b = (_column(chosen, side, position, column, parts) for side in (0, 1))
-            rows = differing(a, b)
-            rows = rows[still_different(a.take(pa.array(rows)), b.take(pa.array(rows)), column)]
-            texts_a, texts_b = texts(a, column.type), texts(b, column.type)
-            for row in rows.tolist():
-                samples[row]["cells"].append({"column": column.name, "a": texts_a[row], "b": texts_b[row]})
-        return [samples[row] for row in order]
+    def _places(
+        self, sort: str, part: int, keys: Keys, rows: Positions, priority: Priorities, order: Positions
+    ) -> list[Document]:
+        """The sample of each row, new ones with their key."""
+        kept = self._kept[sort]
+        ranks = list(
+            zip(*(_sortable(x, c.type) for x, c in zip(keys.arrays, keys.columns, strict=True)), strict=True)
+        )
+        found = []
+        places = zip(priority.tolist(), order.tolist(), rows.tolist(), strict=True)
+        for rank, key, (first, nth, row) in zip(ranks, keys.documents(), places, strict=True):
+            place = (first, part, nth, row)
+            if place not in kept:
+                kept[place] = (rank, {"key": key})
+            found.append(kept[place][1])
+        return found
 
-    def _alone(self, sort: str, side: int, layout: Layout, parts: Sequence[Part]) -> list[dict[str, Any]]:
-        chosen = self._kept[sort]
-        if not chosen:
-            return []
-        keys, order = _keys(chosen, side, layout, parts)
-        rows: list[dict[str, str | None]] = [{} for _ in chosen]
-        for position, column in enumerate(layout.columns):
-            values = texts(_column(chosen, side, position, column, parts), column.type)
-            for row, value in zip(rows, values, strict=True):
-                row[column.name] = value
-        return [{"key": keys[n], "row": rows[n]} for n in order]
-
-    def _repeated(self, sort: str, side: int, layout: Layout, parts: Sequence[Part]) -> list[dict[str, Any]]:
-        chosen = self._kept[sort]
-        if not chosen:
-            return []
-        keys, order = _keys(chosen, side, layout, parts)
-        return [{"key": keys[n], "count": chosen[n].count} for n in order]
+    def _prune(self, sort: str) -> None:
+        kept = self._kept[sort]
+        for place in sorted(kept)[self._limit :]:
+            del kept[place]
 
 
-def _keys(
-    chosen: Sequence[Candidate], side: int, layout: Layout, parts: Sequence[Part]
-) -> tuple[list[dict[str, str | None]], list[int]]:
-    columns = [_column(chosen, side, n, column, parts) for n, column in enumerate(layout.key)]
-    keys: list[dict[str, str | None]] = [{} for _ in chosen]
-    for column, array in zip(layout.key, columns, strict=True):
-        for key, value in zip(keys, texts(array, column.type), strict=True):
-            key[column.name] = value
-    names = [f"k{n}" for n in range(len(columns))]
-    table = pa.table([*columns, pa.array(range(len(chosen)))], [*names, "position"])
-    order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in [*names, "position"]])
-    return keys, order.to_pylist()
+def _sortable(array: pa.Array, value_type: ValueType) -> list[tuple[int, Any]]:
+    """Keys such that Python sorts them as the contract does: ascending, NaN after numbers, NULL last."""
+    if value_type.kind is Kind.TIMESTAMP:
+        array = array.view(pa.int64())
+    return [_ranked(value, value_type.kind) for value in array.to_pylist()]
 
 
-def _column(
-    chosen: Sequence[Candidate], side: int, position: int, column: ComparedColumn, parts: Sequence[Part]
-) -> pa.Array:
-    """One stored column at the chosen rows, in their order, whichever parts they are in."""
-    rows = [candidate.row_a if side == 0 else candidate.row_b for candidate in chosen]
-    pieces, origin = [], []
-    for part in sorted({candidate.part for candidate in chosen}):
-        members = [n for n, candidate in enumerate(chosen) if candidate.part == part]
-        pieces.append(parts[part][side].pick(position, [rows[n] for n in members]))
-        origin += members
-    joined = pa.concat_arrays(pieces) if pieces else pa.array([], column.type.storage)
-    return joined.take(pa.array(np.argsort(origin)))
+def _ranked(value: Any, kind: Kind) -> tuple[int, Any]:
+    if value is None:
+        return (2, 0)
+    if kind is Kind.NUMBER:
+        return (0, Decimal(value))
+    if isinstance(value, float) and math.isnan(value):
+        return (1, 0)
+    return (0, value)

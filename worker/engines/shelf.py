@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
 
@@ -17,8 +17,9 @@ from worker.engines.errors import WorkFolderFull
 class Shelf:
     """An append-only list of record batches of one schema that can be read back column by column.
 
-    One thread appends, then calls `finish`, then reads. `memory_bytes` bounds what is kept in memory
-    while appending; what does not fit goes to `path`, which `discard` removes.
+    One thread appends, then calls `finish`; then any thread reads. `memory_bytes` bounds what is kept in
+    memory while appending; what does not fit goes to `path`, which `discard` removes, at any time, from
+    any thread: whatever is appended later is dropped.
     """
 
     def __init__(self, schema: pa.Schema, path: Path, memory_bytes: int) -> None:
@@ -32,6 +33,8 @@ class Shelf:
         self._file: pa.OSFile | None = None
         self._writer: pa.ipc.RecordBatchFileWriter | None = None
         self._spilled = False
+        self._lock = threading.Lock()
+        self._discarded = False
 
     @property
     def spilled(self) -> bool:
@@ -40,24 +43,26 @@ class Shelf:
 
     def append(self, batch: pa.RecordBatch) -> None:
         """Put a batch aside. Raises WorkFolderFull when it must go to disk and the disk is full."""
-        if batch.num_rows == 0:
-            return
-        self.rows += batch.num_rows
-        size = batch.nbytes
-        self.bytes += size
-        self._kept.append(batch)
-        self._kept_bytes += size
-        if self._kept_bytes > self._memory_bytes:
-            self._flush()
+        with self._lock:
+            if batch.num_rows == 0 or self._discarded:
+                return
+            self.rows += batch.num_rows
+            size = batch.nbytes
+            self.bytes += size
+            self._kept.append(batch)
+            self._kept_bytes += size
+            if self._kept_bytes > self._memory_bytes:
+                self._flush()
 
     def finish(self) -> None:
         """No more batches will come. Raises WorkFolderFull."""
-        if self._writer is not None and self._file is not None:
-            self._flush()
-            with self._room_expected():
-                self._writer.close()
-                self._file.close()
-            self._writer = self._file = None
+        with self._lock:
+            if self._writer is not None and self._file is not None:
+                self._flush()
+                with self._room_expected():
+                    self._writer.close()
+                    self._file.close()
+                self._writer = self._file = None
 
     def batches(self, columns: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
         """The batches in the order in which they were appended, with only the columns at `columns`."""
@@ -73,39 +78,16 @@ class Shelf:
             for number in range(reader.num_record_batches):
                 yield reader.get_batch(number).select(order)
 
-    def table(self, columns: Sequence[int]) -> pa.Table:
-        """The columns at `columns` of all rows, in memory, each in one piece."""
-        schema = pa.schema([self.schema.field(position) for position in columns])
-        return pa.Table.from_batches(self.batches(columns), schema).combine_chunks()
-
-    def column(self, position: int) -> pa.Array:
-        """One column of all rows, in memory, in one piece."""
-        chunked = self.table([position]).column(0)
-        if chunked.num_chunks == 1:
-            return chunked.chunk(0)
-        return pa.array([], self.schema.field(position).type)
-
-    def pick(self, position: int, rows: Sequence[int]) -> pa.Array:
-        """The values of one column at a few rows, in the order of `rows`."""
-        wanted = np.asarray(rows, np.int64)
-        order = np.argsort(wanted, kind="stable")
-        ascending, pieces, start = wanted[order], [], 0
-        for batch in self.batches([position]):
-            low, high = np.searchsorted(ascending, [start, start + batch.num_rows])
-            if low < high:
-                pieces.append(batch.column(0).take(pa.array(ascending[low:high] - start)))
-            start += batch.num_rows
-        found = pa.concat_arrays(pieces) if pieces else pa.array([], self.schema.field(position).type)
-        return found.take(pa.array(np.argsort(order, kind="stable")))
-
     def discard(self) -> None:
         """Forget the rows and remove the file. Safe to call twice."""
-        self._kept = []
-        self._writer = None  # not closed: that would write
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        self._path.unlink(missing_ok=True)
+        with self._lock:
+            self._discarded = True
+            self._kept = []
+            self._writer = None  # not closed: that would write
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+            self._path.unlink(missing_ok=True)
 
     def _flush(self) -> None:
         with self._room_expected():

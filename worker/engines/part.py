@@ -1,0 +1,319 @@
+"""Compare one part of two tables: all rows that share certain keys, or simply all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from worker.engines.cells import differing, take
+from worker.engines.columns import Crew, LoadedColumn, both_sides, pick_both
+from worker.engines.errors import KeyNotUnique
+from worker.engines.keymap import KeyMap, key_map
+from worker.engines.keys import Keys, false_pairs, own_code
+from worker.engines.layout import Layout
+from worker.engines.narrow import is_exact, mismatches
+from worker.engines.progress import Meter
+from worker.engines.repeated import Pairing, RepeatedKeys, pair_repeated
+from worker.engines.result import Summary
+from worker.engines.rows import Rows
+from worker.engines.rules.apply import still_different
+from worker.engines.samples import Samples
+from worker.engines.tally import Tally
+
+Positions = npt.NDArray[np.int64]
+
+_CELLS_AT_A_TIME = 1 << 16
+"""Differing cells handed on at once, so that a cancel is seen in between."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What is found out, part by part."""
+
+    summary: Summary
+    tallies: list[Tally]
+    samples: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What a part's comparison needs to know beside its rows.
+
+    `keep_bytes` bounds the text of one column of one side that is kept while it is compared. `duckdb`
+    opens a connection within the memory limit.
+    """
+
+    layout: Layout
+    meter: Meter
+    crew: Crew
+    keep_bytes: int
+    paranoid: bool
+    require_unique_key: bool
+    duckdb: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """The keys of both sides, and the map between them."""
+
+    keys: tuple[Keys, Keys]
+    map: KeyMap
+
+
+def match(keys: tuple[Keys, Keys], tick: Callable[[], None]) -> Matched:
+    """Map the rows of A to those of B: every pair of the map has equal keys, not only equal codes."""
+    own = own_code(*keys)
+    found = key_map(keys[0].codes(own_code=own), keys[1].codes(own_code=own), own_code=own, tick=tick)
+    if not found.proved:
+        wrong = false_pairs(*keys, found.partner, tick)
+        if wrong.size:
+            strangers = found.partner[wrong].astype(np.int64)
+            found.partner[wrong] = -1
+            found = KeyMap(
+                partner=found.partner,
+                alone_a=np.sort(np.concatenate([found.alone_a, wrong])),
+                alone_b=np.sort(np.concatenate([found.alone_b, strangers])),
+                repeated_a=found.repeated_a,
+                repeated_b=found.repeated_b,
+                proved=True,
+            )
+    return Matched(keys, found)
+
+
+class PartComparison:
+    """Part `number` (from 0) of `parts`. Make one, call `run` once; `findings` is added to."""
+
+    def __init__(
+        self,
+        sides: tuple[Rows, Rows],
+        matched: Matched,
+        number: int,
+        parts: int,
+        how: How,
+        findings: Findings,
+    ) -> None:
+        self._sides = sides
+        self._keys = matched.keys
+        self._map = matched.map
+        self._number, self._parts = number, parts
+        self._how = how
+        self._findings = findings
+        self._repeated = (matched.map.repeated_a, matched.map.repeated_b)
+        self._alone = (matched.map.alone_a, matched.map.alone_b)
+        self._changed = np.zeros(self._keys[0].count, np.bool_)
+
+    def run(self) -> None:
+        """Compare. Raises EngineError, and what the progress callback raises."""
+        how, layout = self._how, self._how.layout
+        if how.require_unique_key:
+            self._check_unique()
+        shown = tuple(self._alone_to_show(side) for side in (0, 1))
+        asked = tuple(np.union1d(self._repeated[side], shown[side]) for side in (0, 1))
+        width, values = len(layout.key), len(layout.values)
+        at: tuple[list[pa.Array], list[pa.Array]] = ([], [])
+        counts = (self._keys[0].count, self._keys[1].count)
+        self._progress(0)
+        columns = both_sides(
+            self._sides, counts, (asked[0], asked[1]), range(width, width + values), how.keep_bytes, how.crew
+        )
+        for position, loaded in enumerate(columns):
+            self._progress(position)
+            for side in (0, 1):
+                at[side].append(loaded[side].at)
+            self._compare(position, loaded)
+        self._compare_repeated(asked, at)
+        for side in (0, 1):
+            places = np.searchsorted(asked[side], shown[side])
+            self._show_alone(side, shown[side], [take(array, places) for array in at[side]])
+        summary = self._findings.summary
+        summary.matched += int(np.count_nonzero(self._map.partner >= 0))
+        summary.changed += int(self._changed.sum())
+        summary.only_a += int(self._alone[0].size)
+        summary.only_b += int(self._alone[1].size)
+
+    def _progress(self, position: int) -> None:
+        columns = self._how.layout.values
+        if position < len(columns):
+            self._how.meter.comparing(
+                self._number, self._parts, position, len(columns), columns[position].name
+            )
+
+    def _compare(self, position: int, loaded: tuple[LoadedColumn, LoadedColumn]) -> None:
+        """One column of the rows whose key is unique on both sides."""
+        partner, crew, tick = self._map.partner, self._how.crew, self._how.meter.tick
+        rows = mismatches(loaded[0].narrow, loaded[1].narrow, partner)
+        if self._how.paranoid and not is_exact(self._how.layout.values[position].type):
+            rows = np.union1d(rows, self._unequal_bytes(loaded, rows))
+        at_once = max(_CELLS_AT_A_TIME, self._how.keep_bytes // max(c.value_bytes for c in loaded))
+        for start in range(0, rows.size, at_once):
+            some = rows[start : start + at_once]
+            a, b = pick_both(loaded, (some, partner[some].astype(np.int64)), crew)
+            for low in range(0, some.size, _CELLS_AT_A_TIME):
+                tick()
+                cut = slice(low, low + _CELLS_AT_A_TIME)
+                order = np.zeros(some[cut].size, np.int64)
+                counted = self._cells(position, a[cut], b[cut], some[cut], order)
+                self._changed[some[cut][counted]] = True
+
+    def _unequal_bytes(self, loaded: tuple[LoadedColumn, LoadedColumn], known: Positions) -> Positions:
+        """Rows that differ though their hashes are equal."""
+        partner = self._map.partner
+        paired = np.setdiff1d(np.flatnonzero(partner >= 0), known, assume_unique=True)
+        found = [np.empty(0, np.int64)]
+        for start in range(0, paired.size, _CELLS_AT_A_TIME):
+            self._how.meter.tick()
+            rows = paired[start : start + _CELLS_AT_A_TIME]
+            a, b = pick_both(loaded, (rows, partner[rows].astype(np.int64)), self._how.crew)
+            found.append(rows[differing(a, b)])
+        return np.concatenate(found)
+
+    def _cells(self, position: int, a: pa.Array, b: pa.Array, rows: Positions, order: Positions) -> Positions:
+        """Hand on the differing cells of one column, `rows` being rows of A. Returns those that count."""
+        tally = self._findings.tallies[position]
+        counted = np.flatnonzero(still_different(a, b, tally.column))
+        if counted.size == 0:
+            return counted
+        a, b, rows = take(a, counted), take(b, counted), rows[counted]
+
+        def keys_of(members: Positions) -> Keys:
+            return self._keys[0].at(rows[members])
+
+        priority = self._keys[0].at(rows).priority()
+        tally.add(a, b, priority, lambda members: keys_of(members).documents())
+        self._findings.samples.cells(
+            self._number, tally.column, a, b, rows, priority, order[counted], keys_of
+        )
+        return counted
+
+    def _compare_repeated(
+        self, asked: tuple[Positions, ...], at: tuple[list[pa.Array], list[pa.Array]]
+    ) -> None:
+        """Pair the rows of repeated keys by value, then compare them."""
+        if self._repeated[0].size + self._repeated[1].size == 0:
+            return
+        how, summary = self._how, self._findings.summary
+        how.meter.repeated(self._number, self._parts)
+        keys = tuple(self._keys[side].at(self._repeated[side]) for side in (0, 1))
+        values: list[list[pa.Array]] = []
+        for side in (0, 1):
+            places = np.searchsorted(asked[side], self._repeated[side])
+            values.append([take(array, places) for array in at[side]])
+        pairing = self._ranked((keys[0], keys[1]), values, with_values=True)
+        rows_a = self._repeated[0][pairing.a]
+        for position in range(len(how.layout.values)):
+            a, b = take(values[0][position], pairing.a), take(values[1][position], pairing.b)
+            different = differing(a, b)
+            for start in range(0, different.size, _CELLS_AT_A_TIME):
+                how.meter.tick()
+                some = different[start : start + _CELLS_AT_A_TIME]
+                counted = self._cells(
+                    position, take(a, some), take(b, some), rows_a[some], pairing.rank_a[pairing.a[some]]
+                )
+                self._changed[rows_a[some[counted]]] = True
+        self._map.partner[rows_a] = self._repeated[1][pairing.b]
+        for side, only, ranks, twice in (
+            (0, pairing.only_a, pairing.rank_a, pairing.keys_a),
+            (1, pairing.only_b, pairing.rank_b, pairing.keys_b),
+        ):
+            self._report_repeated(side, keys[side], values[side], only, ranks, twice)
+        summary.only_a += int(pairing.only_a.size)
+        summary.only_b += int(pairing.only_b.size)
+        summary.duplicate_keys_a += int(pairing.keys_a.rows.size)
+        summary.duplicate_keys_b += int(pairing.keys_b.rows.size)
+
+    def _report_repeated(
+        self,
+        side: int,
+        keys: Keys,
+        values: list[pa.Array],
+        only: Positions,
+        ranks: Positions,
+        twice: RepeatedKeys,
+    ) -> None:
+        samples, priority = self._findings.samples, keys.priority()
+        best = only[samples.best(priority[only], ranks[only])]
+        samples.alone(
+            side,
+            self._number,
+            keys.at(best),
+            self._repeated[side][best],
+            priority[best],
+            ranks[best],
+            self._how.layout.columns,
+            [*keys.at(best).arrays, *(take(array, best) for array in values)],
+        )
+        chosen = samples.best(priority[twice.rows], np.zeros(twice.rows.size, np.int64))
+        rows = twice.rows[chosen]
+        samples.repeated(
+            side,
+            self._number,
+            keys.at(rows),
+            self._repeated[side][rows],
+            priority[rows],
+            twice.counts[chosen],
+        )
+
+    def _ranked(self, keys: tuple[Keys, Keys], values: list[list[pa.Array]], *, with_values: bool) -> Pairing:
+        layout = self._how.layout
+        tables = [
+            pa.table([*side.arrays, *columns], [f"c{n}" for n in range(len(side.arrays) + len(columns))])
+            for side, columns in zip(keys, values, strict=True)
+        ]
+        types = [column.type for column in layout.values] if with_values else []
+        with self._how.duckdb() as connection, _interrupted(connection):
+            return self._how.crew.wait(
+                self._how.crew.start(
+                    pair_repeated, tables[0], tables[1], [c.type for c in layout.key], types, connection
+                )
+            )
+
+    def _check_unique(self) -> None:
+        if self._repeated[0].size + self._repeated[1].size == 0:
+            return
+        keys = tuple(self._keys[side].at(self._repeated[side]) for side in (0, 1))
+        pairing = self._ranked((keys[0], keys[1]), [[], []], with_values=False)
+        for side, repeated in enumerate((pairing.keys_a, pairing.keys_b)):
+            if repeated.rows.size:
+                key = keys[side].at(repeated.rows[:1]).documents()[0]
+                shown = ", ".join(
+                    f"{name} = {'NULL' if text is None else text}" for name, text in key.items()
+                )
+                raise KeyNotUnique(
+                    f"The key is not unique in {self._sides[side].name}: "
+                    f"{shown} occurs {repeated.counts[0]} times. Choose another key, or allow duplicates."
+                )
+
+    def _alone_to_show(self, side: int) -> Positions:
+        """Rows without a partner that are wanted whole, ascending."""
+        alone = self._alone[side]
+        priority = self._keys[side].at(alone).priority()
+        return np.sort(alone[self._findings.samples.best(priority, np.zeros(alone.size, np.int64))])
+
+    def _show_alone(self, side: int, rows: Positions, values: list[pa.Array]) -> None:
+        keys = self._keys[side].at(rows)
+        self._findings.samples.alone(
+            side,
+            self._number,
+            keys,
+            rows,
+            keys.priority(),
+            np.zeros(rows.size, np.int64),
+            self._how.layout.columns,
+            [*keys.arrays, *values],
+        )
+
+
+@contextmanager
+def _interrupted(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Whatever ends the wait for a query also ends the query."""
+    try:
+        yield
+    except BaseException:
+        connection.interrupt()
+        raise
