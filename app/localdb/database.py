@@ -25,11 +25,13 @@ from app.localdb.wire.backend import ClientInfo
 SERVICE = "FREEPDB1"
 VERSIONS = {"19c": (19, 28, 0, 0, 0), "23ai": (23, 26, 0, 0, 0)}
 _RESTART_TIMEOUT_S = 10.0
+_PASSWORD_BYTES = 1024
+_PASSWORD_MESSAGE_BYTES = 1280
 _STARTING = "57P03"  # SQLSTATE while PostgreSQL starts, recovers or stops
 _RESERVED_CONNECTIONS = 10  # PostgreSQL's own reserve, the catalogue's and the listener's connection
 
 _HERE = Path(__file__).parent
-_OBJECTS = "bookkeeping.sql", "dictionary.sql", "temporary.sql"
+_OBJECTS = "bookkeeping.sql", "dictionary.sql", "temporary.sql", "performance.sql"
 
 
 class Database:
@@ -162,9 +164,24 @@ class Database:
             return any(session.user == user for session in self._sessions.values())
 
     def publish_sessions(self) -> None:
-        """Write the sessions where V$SESSION reads them."""
+        """Write the sessions, what they did, and who listens to changes, where the V$ views read them."""
         with self._lock:
             sessions = list(self._sessions.values())
+        self._publish(
+            "session_counts",
+            [(s.sid, name, value) for s in sessions for name, value in s.statistics.items()],
+        )
+        self._publish(
+            "session_clients",
+            [
+                (
+                    *(s.sid, s.serial, s.user, s.client.driver, s.tags.get("dbop") or None),
+                    s.temporary_lobs,
+                )
+                for s in sessions
+            ],
+        )
+        self._publish("registrations", self.notifications.registrations())
         rows = [
             (
                 *(
@@ -191,8 +208,18 @@ class Database:
             f" machine, terminal, osuser, process, logon_time) values {values}"
         )
 
+    def _publish(self, table: str, rows: Sequence[Sequence[object]]) -> None:
+        values = ", ".join(f"({', '.join(map(literal, row))})" for row in rows)
+        text = f"with gone as (delete from concord_catalog.{table}) "
+        self.store.query(
+            text + (f"insert into concord_catalog.{table} values {values}" if rows else "select 1")
+        )
+
     def change_password(self, session: Session, old: str, new: str) -> None:
-        """ALTER USER .. REPLACE by the user himself. Raises ORA-28008 when `old` is wrong."""
+        """ALTER USER .. REPLACE by the user himself. Raises ORA-28008 when `old` is wrong, ORA-28218 or (far
+        too long for the message that carries it) ORA-00988 when `new` is longer than a password may be."""
+        if len(new.encode()) > _PASSWORD_BYTES:
+            raise oracle_error(988 if len(new.encode()) > _PASSWORD_MESSAGE_BYTES else 28218)
         verifier = self.verifier(f'"{session.user}"')
         if verifier is None or not password_matches(verifier, old):
             raise oracle_error(28008)

@@ -12,7 +12,8 @@ class OracleError(Exception):
 
     `offset` is the 0-based position in the statement's text (0 = not known). `message` is the text after
     the code; further lines (a PL/SQL stack: `ORA-06512: at ...`) follow after newlines, complete.
-    `row_count` tells how many executions of an array statement stand although a later one failed.
+    `row_count` tells how many rows of an array statement (executions, of a block) stand although a later
+    execution failed, `row_counts` how many of each execution.
     """
 
     def __init__(self, code: int, message: str, offset: int = 0, row_count: int = 0) -> None:
@@ -21,6 +22,7 @@ class OracleError(Exception):
         self.message = message
         self.offset = offset
         self.row_count = row_count
+        self.row_counts: list[int] | None = None
 
     @property
     def text(self) -> str:
@@ -42,6 +44,7 @@ TEXTS = {
     932: "inconsistent datatypes: expected {} got {}",
     942: "table or view does not exist",
     955: "name is already used by an existing object",
+    988: "missing or invalid password(s)",
     1002: "fetch out of sequence",
     1008: "not all variables bound",
     1012: "not logged on",
@@ -97,6 +100,8 @@ TEXTS = {
     12899: "value too large for column {} (actual: {}, maximum: {})",
     24381: "error(s) in array DML",
     28003: "password verification for the specified password failed",
+    28218: "password length more than 1024 bytes",
+    28267: "Invalid NameSpace Value",
     28008: "invalid old password",
     29972: "user does not have privilege to change/ create registration",
     29975: "cannot register a query in the middle of an active transaction",

@@ -22,7 +22,7 @@ from app.localdb.errors import oracle_error
 from app.localdb.pg import Connection, Notification, PgError, PgGone
 from app.localdb.sql.catalog import ObjectKind
 from app.localdb.sql.compiled import TableChange as ObjectChange
-from app.localdb.wire.backend import Operation, RowChange, TableChange
+from app.localdb.wire.backend import Operation, Registration, RowChange, TableChange
 
 if TYPE_CHECKING:
     from app.localdb.database import Database
@@ -33,7 +33,7 @@ _OPERATIONS = {
     "INSERT": Operation.INSERT,
     "UPDATE": Operation.UPDATE,
     "DELETE": Operation.DELETE,
-    "TRUNCATE": Operation.DELETE | Operation.ALL_ROWS,
+    "TRUNCATE": Operation.ALTER | Operation.ALL_ROWS,  # to Oracle a change of the table, not of its rows
 }
 _DDL = {"ALTER": Operation.ALTER, "DROP": Operation.DROP}
 
@@ -59,6 +59,14 @@ class ChangeNotifications:
         self._thread: threading.Thread | None = None
         self._waker, self._wakened = socket.socketpair()
         self._stopping = False
+        self._registrations: Callable[[], Sequence[Registration]] = tuple
+
+    def show(self, registrations: Callable[[], Sequence[Registration]]) -> None:
+        """See wire.backend.Notifications."""
+        self._registrations = registrations
+
+    def registrations(self) -> Sequence[Registration]:
+        return self._registrations()
 
     def subscribe(
         self, callback: Callback, tables: Sequence[str], *, operations: int, rowids: bool, owner: str

@@ -4,34 +4,51 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.localdb import bulk, plsql, sql
+from app.localdb import plsql, sql
 from app.localdb.catalog.store import UserCatalog
-from app.localdb.contract import BatchError, Bind, Column, Cursor, Direction, Kind, OraType, Outcome
+from app.localdb.contract import Bind, Column, Cursor, Direction, Kind, OraType, Outcome
 from app.localdb.cursors import ResultCursor
 from app.localdb.ddl import Definition
+from app.localdb.dml import Changes, bound
 from app.localdb.errors import OracleError, from_postgres, oracle_error
 from app.localdb.link import Link, Mark
 from app.localdb.parameters import NLS_DEFAULTS, check, zone_minutes
-from app.localdb.pg import PgError, Result
+from app.localdb.pg import PgError
 from app.localdb.sql.compiled import Compiled, Effect, make_temporary
 from app.localdb.statements import Statement
 from app.localdb.values import decode_rows, to_text
-from app.localdb.wire.backend import ClientInfo
+from app.localdb.wire.backend import ClientInfo, Statistic
 
 if TYPE_CHECKING:
     from app.localdb.database import Database
 
 _COMPILED = 500  # compiled statements a session remembers
+_PUBLISHED = ("V_$", "USER_CHANGE_NOTIFICATION_REGS")
 _READ_AHEAD = 500  # rows read from PostgreSQL at least, whatever the client asks for
 _READ_AHEAD_LOBS = 10  # the same when a row may hold megabytes
-_NOT_OF_A_ROW = ("57014", "40P01", "40001", "55P03")  # cancel, deadlock, serialization, lock
 _LARGE = (OraType.CLOB, OraType.BLOB, OraType.LONG, OraType.LONG_RAW, OraType.JSON)
 
 DmlResult = tuple[int, list[tuple[Any, ...]]]
+
+
+class Tags(dict[str, str]):
+    """Module, action, client_info, client_identifier: SQL sees them as settings of its session."""
+
+    def __init__(self, link: Link) -> None:
+        super().__init__()
+        self._link = link
+
+    def __setitem__(self, name: str, value: str) -> None:
+        super().__setitem__(name, value)
+        self._link.set(f"oracle.{name}", value)
+
+    def pop(self, name: str, default: Any = None) -> Any:
+        self._link.set(f"oracle.{name}", "")
+        return super().pop(name, default)
 
 
 class Session:
@@ -48,9 +65,11 @@ class Session:
         self.serial = serial
         self.play = database.play
         self.client = client or ClientInfo()
-        self.tags: dict[str, str] = {}
+        self.statistics: Counter[str] = Counter()
+        self.temporary_lobs = 0
         self.plsql: Any = None
         self.cursors: dict[int, Cursor] = {}
+        self.implicit_results: list[Cursor] = []  # of DBMS_SQL.RETURN_RESULT in the block that runs
         self.time_zone_minutes = 0
         self.nls = dict(NLS_DEFAULTS)
         self.logon_time = time.time()
@@ -59,6 +78,8 @@ class Session:
         self._compiled: OrderedDict[tuple[Any, ...], Compiled] = OrderedDict()
         self._catalogs: dict[str, UserCatalog] = {}
         self.link = Link(database.connect, self._first_settings())
+        self.tags: dict[str, str] = Tags(self.link)
+        self._contexts: dict[str, set[str]] = {}
 
     # -- contract.Session --------------------------------------------------------------------------
 
@@ -98,6 +119,7 @@ class Session:
             return outcome
 
     def commit(self) -> None:
+        self.statistics[Statistic.COMMITS] += 1
         try:
             self.link.commit()
         except PgError as error:
@@ -105,6 +127,7 @@ class Session:
             raise OracleError(2091, f"transaction rolled back\n{first.text}") from error
 
     def rollback(self) -> None:
+        self.statistics[Statistic.ROLLBACKS] += 1
         self.link.rollback()
 
     def ping(self) -> None:
@@ -117,6 +140,19 @@ class Session:
     def set_time_zone(self, offset: str) -> None:
         self.time_zone_minutes = zone_minutes(offset)
         self.link.set("oracle.time_zone", offset)
+
+    def set_context(self, namespace: str, values: Mapping[str, str | None]) -> None:
+        """See wire.backend. CLIENTCONTEXT is the one namespace that every client may write."""
+        if namespace.upper() != "CLIENTCONTEXT":
+            raise oracle_error(28267)
+        known = self._contexts.setdefault("CLIENTCONTEXT", set())
+        if any(value is None for value in values.values()) or not values:
+            for setting in known:
+                self.link.set(setting, "")
+        for name, value in values.items():
+            setting = f"oracle.context_{name.upper().encode().hex()}"  # any name makes a legal setting
+            known.add(setting)
+            self.link.set(setting, value or "")
 
     def change_password(self, old: str, new: str) -> None:
         self.database.change_password(self, old, new)
@@ -165,17 +201,17 @@ class Session:
     def run_dml(self, compiled: Compiled, values: Sequence[Any]) -> DmlResult:
         self._make_temporary(compiled)
         with self._mapped(compiled):
-            result = self._change(compiled, [_texts(values)])[0]
+            result = self.link.execute(compiled.pg_text, (), [_texts(values)])[0]
         return result.count, decode_rows(result.rows, [column.type for column in compiled.columns])
 
     def run_dml_many(
         self, compiled: Compiled, rows: Sequence[Sequence[Any]], save_exceptions: bool
     ) -> list[DmlResult | OracleError]:
         """FORALL: the outcome of each row; without save_exceptions the first error is the last element."""
-        self._make_temporary(compiled)
         kinds = [column.type for column in compiled.columns]
         outcomes: list[DmlResult | OracleError] = []
-        for outcome in self._change_many(compiled, [_texts(row) for row in rows], going_on=save_exceptions):
+        texts = [_texts(row) for row in rows]
+        for outcome in self._changes(compiled).each(texts, compiled.pg_text, going_on=save_exceptions):
             if isinstance(outcome, OracleError):
                 outcomes.append(outcome)
             else:
@@ -259,10 +295,10 @@ class Session:
         batch_errors: bool,
     ) -> Outcome:
         if compiled.kind is Kind.QUERY:
-            cursor = self._open(compiled, _bound(compiled, rows[0] if rows else ()))
+            cursor = self._open(compiled, bound(compiled, rows[0] if rows else ()))
             return Outcome(Kind.QUERY, cursor=cursor)
         if compiled.kind is Kind.DML:
-            return self._run_changes(compiled, rows, batch_errors=batch_errors)
+            return self._changes(compiled).run(rows, batch_errors=batch_errors)
         if compiled.effect in (Effect.COMMIT, Effect.ROLLBACK):
             self.commit() if compiled.effect is Effect.COMMIT else self.rollback()
         elif compiled.effect is Effect.SAVEPOINT:
@@ -291,8 +327,7 @@ class Session:
                 self.link.query(make_temporary(found), (), (), limit=0)
 
     def _open(self, compiled: Compiled, values: Sequence[bytes | None]) -> ResultCursor:
-        self._make_temporary(compiled)
-        if any(name.startswith("V_$") for owner, name in compiled.tables if owner == "SYS"):
+        if any(name.startswith(_PUBLISHED) for owner, name in compiled.tables if owner == "SYS"):
             self.database.publish_sessions()
         ahead = _READ_AHEAD_LOBS if any(c.type in _LARGE for c in compiled.columns) else _READ_AHEAD
         limit = ahead
@@ -313,98 +348,9 @@ class Session:
             )
         return ResultCursor(self, compiled.columns, portal)
 
-    def _run_changes(
-        self, compiled: Compiled, rows: Sequence[Sequence[Any]], *, batch_errors: bool
-    ) -> Outcome:
+    def _changes(self, compiled: Compiled) -> Changes:
         self._make_temporary(compiled)
-        outcome = Outcome(Kind.DML)
-        texts = [_bound(compiled, row) for row in rows]
-        if len(texts) == 1 and compiled.rowid_text is not None:
-            return self._change_one(compiled, compiled.rowid_text, texts[0], batch_errors=batch_errors)
-        if len(texts) >= bulk.LEAST_ROWS and (inserted := self._insert_at_once(compiled, texts)):
-            outcome.row_count, outcome.row_counts = inserted, [1] * len(texts)
-            return outcome
-        kinds = [column.type for column in compiled.columns]
-        for offset, done in enumerate(self._change_many(compiled, texts, going_on=batch_errors)):
-            if isinstance(done, OracleError):
-                if not batch_errors:
-                    done.row_count = outcome.row_count
-                    raise done
-                outcome.batch_errors.append(BatchError(offset, done.code, done.message))
-                outcome.row_counts.append(0)
-                if compiled.returning:
-                    outcome.returned.append([[] for _ in compiled.returning])
-                continue
-            outcome.row_count += done.count
-            outcome.row_counts.append(done.count)
-            if compiled.returning:
-                values = decode_rows(done.rows, kinds)
-                columns = [list(column) for column in zip(*values, strict=True)]
-                outcome.returned.append(columns or [[] for _ in compiled.returning])
-        return outcome
-
-    def _change_one(
-        self, compiled: Compiled, rowid_text: str, values: Sequence[bytes | None], *, batch_errors: bool
-    ) -> Outcome:
-        """One execution, with the ROWID of a row that it changed (when several, the one made last)."""
-        counted = not rowid_text.startswith("INSERT")
-        if counted:
-            rowid_text = (
-                f'WITH changed (r) AS ({rowid_text}) SELECT count(*), max(r COLLATE "C") FROM changed'
-            )
-        outcome = Outcome(Kind.DML)
-        try:
-            result = self.link.execute(rowid_text, (), [values], counted=counted)[0]
-        except PgError as error:
-            failure = self._oracle_error(error, compiled)
-            if not batch_errors:
-                raise failure from error
-            outcome.batch_errors.append(BatchError(0, failure.code, failure.message))
-            outcome.row_counts.append(0)
-            return outcome
-        outcome.row_count = result.count
-        outcome.row_counts.append(result.count)
-        rowid = result.rows[0][-1] if result.rows else None
-        outcome.last_rowid = rowid.decode() if rowid is not None else None
-        return outcome
-
-    def _insert_at_once(self, compiled: Compiled, rows: Sequence[Sequence[bytes | None]]) -> int:
-        """All rows of an array INSERT in few statements; 0 when it has to be done row by row."""
-        text = bulk.statement(compiled)
-        if text is None:
-            return 0
-        try:
-            results = self.link.execute(text, (), list(bulk.chunks(compiled, rows)))
-        except PgError as error:
-            if error.sqlstate in _NOT_OF_A_ROW:
-                raise
-            return 0  # undone; row by row will tell which one it is
-        return sum(result.count for result in results)
-
-    def _change(self, compiled: Compiled, rows: Sequence[Sequence[bytes | None]]) -> list[Result]:
-        return self.link.execute(compiled.pg_text, (), rows)
-
-    def _change_many(
-        self, compiled: Compiled, rows: Sequence[Sequence[bytes | None]], *, going_on: bool
-    ) -> list[Result | OracleError]:
-        """Each execution's result. Oracle keeps what was done before a failing execution: since the pipeline
-        undid all of it, run that part again, then go on behind the failed one (batch errors) or stop."""
-        outcomes: list[Result | OracleError] = []
-        start = 0
-        while start < len(rows):
-            try:
-                outcomes += self._change(compiled, rows[start:])
-                break
-            except PgError as error:
-                step = max(error.step, 0)
-                if step:
-                    with self._mapped(compiled):
-                        outcomes += self._change(compiled, rows[start : start + step])
-                outcomes.append(self._oracle_error(error, compiled))
-                start += step + 1
-                if not going_on:
-                    break
-        return outcomes
+        return Changes(self.link, compiled, self._oracle_error)
 
     def _run_block(
         self, statement: Statement, binds: Sequence[Bind], rows: Sequence[Sequence[Any]]
@@ -418,6 +364,7 @@ class Session:
                 raise
             outcome.directions = [Direction(direction) for direction in directions]
             outcome.out_values.append(list(results))
+        outcome.implicit_results, self.implicit_results = self.implicit_results, []
         return outcome
 
     # -- session state -----------------------------------------------------------------------------
@@ -533,16 +480,3 @@ class Session:
 
 def _texts(values: Sequence[Any]) -> list[bytes | None]:
     return [to_text(value) for value in values]
-
-
-def _bound(compiled: Compiled, row: Sequence[Any]) -> list[bytes | None]:
-    """The parameters of a compiled statement out of one row of bind values. Raises ORA-01008."""
-    texts: list[bytes | None] = []
-    for param in compiled.params:
-        if param.bind is None or param.bind >= len(row):
-            raise oracle_error(1008)
-        value = row[param.bind]
-        if (value is True or value is False) and param.pg_type != "boolean":
-            value = int(value)
-        texts.append(to_text(value))
-    return texts

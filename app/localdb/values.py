@@ -58,6 +58,9 @@ def _interval(value: dt.timedelta) -> bytes:
 
 
 def _lob(value: Lob) -> bytes | None:
+    """An empty LOB is not NULL: an empty text, or a bytea of no bytes."""
+    if not value.data:
+        return b"" if value.type is OraType.CLOB else b"\\x"
     return to_text(value.data)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,6 +69,9 @@ class FakeSession:
     cursors: dict[int, FakeCursor] = field(default_factory=dict)
     time_zone_minutes: int = 0
     current_schema: str = "SCOTT"
+    statistics: Counter[str] = field(default_factory=Counter)
+    temporary_lobs: int = 0
+    contexts: dict[str, dict[str, str]] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
     closed: bool = False
@@ -111,6 +115,9 @@ class FakeSession:
             self.in_transaction = not commit
         return outcome
 
+    def set_context(self, namespace: str, values: dict[str, str]) -> None:
+        self.contexts.setdefault(namespace, {}).update(values)
+
     def commit(self) -> None:
         self.log.append("commit")
         self.in_transaction = False
@@ -145,6 +152,9 @@ class FakeNotifications:
         self.subscribed: dict[int, Callable[[Sequence[TableChange]], None]] = {}
         self.arguments: list[dict[str, Any]] = []
         self._numbers = itertools.count(1)
+
+    def show(self, registrations: Callable[[], Sequence[Any]]) -> None:
+        self.registrations = registrations
 
     def subscribe(
         self,

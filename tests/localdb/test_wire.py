@@ -197,9 +197,13 @@ def test_functions_and_types_that_are_unknown_are_named_and_the_session_goes_on(
     assert backend.calls == []
 
 
-def test_application_contexts_and_privileged_logons_are_refused(server: Server) -> None:
-    with pytest.raises(oracledb.DatabaseError, match="ORA-03001"):
-        oracledb.connect(user="scott", password="tiger", dsn=server.dsn, appcontext=[("NS", "attr", "value")])
+def test_application_contexts_come_with_the_logon(server: Server, backend: FakeBackend) -> None:
+    contexts = [("NS", "attr", "value"), ("NS", "other", "2")]
+    with oracledb.connect(user="scott", password="tiger", dsn=server.dsn, appcontext=contexts):
+        assert backend.sessions[-1].contexts == {"NS": {"attr": "value", "other": "2"}}
+
+
+def test_privileged_and_proxy_logons_are_refused(server: Server) -> None:
     with pytest.raises(oracledb.DatabaseError, match="ORA-01031"):
         oracledb.connect(user="scott", password="tiger", dsn=server.dsn, mode=oracledb.AUTH_MODE_SYSDBA)
     with pytest.raises(oracledb.DatabaseError, match="ORA-03001"):

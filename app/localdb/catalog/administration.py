@@ -17,6 +17,7 @@ from app.localdb.sql.catalog import ObjectInfo, ObjectKind
 from app.localdb.sql.compiled import Grant
 from app.localdb.wire.auth import make_verifier
 
+DICTIONARY = "SELECT ANY DICTIONARY"
 VERIFIER_ROUNDS = 64  # Oracle's 4096 would cost each connecting client 2.5 ms
 
 # Object privileges, and what PostgreSQL must allow for each. READ and SELECT differ in locking: only SELECT
@@ -198,6 +199,7 @@ class Administration:
                         " on conflict (grantee, privilege) do update"
                         " set admin = concord_catalog.system_grants.admin or excluded.admin"
                     )
+                    self._dictionary(name, grantee, "grant", "to")
 
     def revoke(self, grant: Grant, found: ObjectInfo | None) -> None:
         for grantee in grant.grantees:
@@ -230,6 +232,14 @@ class Administration:
                         f"delete from concord_catalog.system_grants where privilege = {literal(name)}"
                         f" and grantee = {literal(grantee)}"
                     )
+                    self._dictionary(name, grantee, "revoke", "from")
+
+    def _dictionary(self, privilege: str, grantee: str, verb: str, preposition: str) -> None:
+        """SELECT ANY DICTIONARY opens views that only a role of PostgreSQL's may read."""
+        if privilege == DICTIONARY:
+            if grantee == "PUBLIC":
+                raise OracleError(3001, f"unimplemented feature: {DICTIONARY} for PUBLIC")
+            self._run(f"{verb} {quoted(DICTIONARY)} {preposition} {quoted(grantee)}")
 
     def _change_object_grants(self, grant: Grant, found: ObjectInfo, *, giving: bool) -> None:
         owner, name = found.schema, found.name

@@ -375,7 +375,7 @@ select 0::numeric as "XIDUSN", 0::numeric as "XIDSLOT", 0::numeric as "XIDSQN", 
  where l.granted and l.mode <> 'AccessShareLock' and r.kind in ('r', 'p');
 create or replace view "SYS"."V_$PARAMETER" as
 select row_number() over ()::numeric as "NUM", p.name::varchar(80) as "NAME", 2::numeric as "TYPE", p.value::varchar(4000) as "VALUE", 'TRUE'::varchar(9) as "ISDEFAULT"
-  from (values ('compatible', '19.0.0'), ('db_name', 'FREE'), ('instance_name', 'FREE'), ('max_string_size', 'STANDARD'), ('open_cursors', '1000'), ('processes', '300'),
+  from (values ('compatible', '19.0.0'), ('db_name', 'FREE'), ('db_domain', null), ('instance_name', 'FREE'), ('max_string_size', 'STANDARD'), ('open_cursors', '1000'), ('processes', '300'),
                ('sessions', '290'), ('db_block_size', '8192'), ('service_names', 'FREEPDB1')) p (name, value);
 
 create or replace view "SYS"."NLS_SESSION_PARAMETERS" as

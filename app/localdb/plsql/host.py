@@ -50,6 +50,7 @@ class Host(Protocol):
     play: str
     sid: int
     tags: dict[str, str]
+    implicit_results: list[Any]  # what DBMS_SQL.RETURN_RESULT gave the client
     plsql: Any
 
     @property

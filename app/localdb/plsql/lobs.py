@@ -61,6 +61,15 @@ def append(ctx: Context, dest: Lob | None, source: Lob | None) -> tuple[Lob]:
     return _changed(dest, data + source.data)
 
 
+def copy(ctx: Context, dest: Lob | None, source: Lob | None, amount: Any, to: Any, start: Any) -> tuple[Lob]:
+    if dest is None or source is None:
+        raise _invalid()
+    if amount is None or amount < 1:
+        raise _argument("3")
+    piece: Any = source.data[int(start) - 1 : int(start) - 1 + int(amount)]
+    return write(ctx, dest, len(piece), to, piece) if piece else (dest,)
+
+
 def write_append(ctx: Context, lob: Lob | None, amount: Any, buffer: Any) -> tuple[Lob]:
     if lob is None:
         raise _invalid()

@@ -22,17 +22,19 @@ from app.localdb.plsql.types import (
     INTEGER,
     NUMBER,
     RAW,
+    SYS_REFCURSOR,
     VARCHAR2,
     CollectionType,
     Scalar,
     Type,
 )
-from app.localdb.plsql.values import Collection
+from app.localdb.plsql.values import Collection, CursorHandle
 
 _LINES = CollectionType("CHARARR", "INDEX BY", VARCHAR2, INTEGER)
 _TYPES: dict[str, Type] = {
     "varchar2": VARCHAR2, "number": NUMBER, "integer": INTEGER, "boolean": BOOLEAN, "clob": CLOB, "blob": BLOB,
     "raw": RAW, "date": DATE, "lines": _LINES,
+    "refcursor": SYS_REFCURSOR,
 }  # fmt: skip
 
 
@@ -334,6 +336,14 @@ def _dbms_lob() -> Scope:
               lobs.create_clob if kind == "clob" else lobs.create_blob, cache=True, dur=10)  # fmt: skip
         b.add("FREETEMPORARY", f"lob_loc in out {kind}", lambda ctx, lob: (None,))
         b.add("ISTEMPORARY", f"lob_loc in {kind}", lobs.is_temporary, INTEGER)
+        b.add(
+            "COPY",
+            f"dest_lob in out {kind}, src_lob in {kind}, amount in integer, dest_offset in integer,"
+            " src_offset in integer",
+            lobs.copy,
+            dest_offset=1,
+            src_offset=1,
+        )
         b.add("COMPARE", f"lob_1 in {kind}, lob_2 in {kind}", lobs.compare, INTEGER)
         assert lob is not None
     b.constant("SESSION", INTEGER, 10)
@@ -342,8 +352,17 @@ def _dbms_lob() -> Scope:
     return b.scope
 
 
+def _return_result(ctx: Context, cursor: CursorHandle | None, to_client: bool | None) -> None:
+    """The client gets the open result after the block; the block can fetch from it no longer."""
+    if cursor is None or not cursor.is_open:
+        raise OracleError(1001, "invalid cursor")
+    cursor.abandoned, cursor.is_open = None, False
+    ctx.host.implicit_results.append(cursor.result)
+
+
 def _dbms_sql() -> Scope:
     b = Builder()
+    b.add("RETURN_RESULT", "rc in refcursor, to_client in boolean", _return_result, to_client=True)
     b.type("VARCHAR2_TABLE", CollectionType("VARCHAR2_TABLE", "INDEX BY", Scalar(VARCHAR2.ora, "VARCHAR2", size=4000),
                                             INTEGER))  # fmt: skip
     b.type("NUMBER_TABLE", CollectionType("NUMBER_TABLE", "INDEX BY", NUMBER, INTEGER))

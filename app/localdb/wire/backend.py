@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol
 
 from app.localdb.contract import Bind, Column, Cursor, Outcome, Session
 from app.localdb.wire.auth import Verifier
@@ -53,6 +55,27 @@ class Operation:
     DROP = 0x20
 
 
+class Statistic(StrEnum):
+    """What is counted of each session, by the names of V$STATNAME."""
+
+    CALLS = "user calls"
+    COMMITS = "user commits"
+    ROLLBACKS = "user rollbacks"
+    PARSES = "parse count (total)"
+    EXECUTIONS = "execute count"
+    ROUND_TRIPS = "SQL*Net roundtrips to/from client"
+
+
+class Registration(NamedTuple):
+    """One row of USER_CHANGE_NOTIFICATION_REGS. `table` is None for a subscription without queries."""
+
+    number: int
+    user: str
+    operations: int
+    timeout: int  # seconds, 0 = none
+    table: str | None
+
+
 class Notifications(Protocol):
     """Change notification on tables. Callbacks run on a thread of the database and must be quick."""
 
@@ -71,12 +94,27 @@ class Notifications(Protocol):
 
     def unsubscribe(self, subscription: int) -> None: ...
 
+    def show(self, registrations: Callable[[], Sequence[Registration]]) -> None:
+        """Where the dictionary gets the clients' registrations from."""
+        ...
+
 
 class BackendSession(Session, Protocol):
     """The session as the wire sees it: the contract, and some facts more."""
 
     @property
     def current_schema(self) -> str: ...
+
+    @property
+    def statistics(self) -> Counter[str]:
+        """Counts by the names of Statistic; the wire counts calls, round trips, parses and executions."""
+        ...
+
+    temporary_lobs: int  # what the client holds, as V$TEMPORARY_LOBS shows it
+
+    def set_context(self, namespace: str, values: Mapping[str, str | None]) -> None:
+        """Application context of the session; a name that is None clears the namespace. Raises OracleError."""
+        ...
 
     @property
     def cursors(self) -> Mapping[int, Cursor]:

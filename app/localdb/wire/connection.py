@@ -12,7 +12,7 @@ from typing import Protocol
 from app.localdb.errors import OracleError
 from app.localdb.wire import lobs as lob_calls
 from app.localdb.wire import piggybacks
-from app.localdb.wire.backend import Backend, BackendSession
+from app.localdb.wire.backend import Backend, BackendSession, Statistic
 from app.localdb.wire.channel import Channel
 from app.localdb.wire.constants import CANCELLED, DataFlag, FieldVersion, Function, Marker, Message, Packet
 from app.localdb.wire.direct import DirectPath
@@ -255,6 +255,8 @@ class Connection:
             session.close()  # before the answer: who has logged off is gone, also for DROP USER
             self._channel.respond(status(False), token)
             return False
+        session.statistics[Statistic.CALLS] += 1
+        session.statistics[Statistic.ROUND_TRIPS] += 1
         with self._guard:
             self._busy = True
         try:
@@ -262,6 +264,7 @@ class Connection:
         finally:
             with self._guard:
                 self._busy = False
+        session.temporary_lobs = self._lobs.temporary
         if body is not None:
             if session.current_schema != self._schema:
                 self._schema = session.current_schema

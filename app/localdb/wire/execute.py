@@ -7,7 +7,7 @@ from typing import Any
 
 from app.localdb.contract import Bind, Cursor, Direction, Kind, Lob, OraType, Outcome
 from app.localdb.errors import OracleError
-from app.localdb.wire.backend import BackendSession
+from app.localdb.wire.backend import BackendSession, Statistic
 from app.localdb.wire.binds import BindRows, to_binds
 from app.localdb.wire.channel import Channel
 from app.localdb.wire.constants import NO_DATA_FOUND, Execute, Function, Message, Scroll
@@ -119,6 +119,8 @@ class Executor:
         if request.defines:
             cursor = self.cursors.find(request.cursor)
             cursor.define(request.defines)
+            if cursor.result is None and not cursor.finished:
+                return self._block(cursor)  # described, never executed
             return self._fetch(cursor, request.rows)
         if request.text is None:
             cursor = self.cursors.find(request.cursor)
@@ -159,13 +161,13 @@ class Executor:
         except OracleError as error:
             if is_new:
                 self.cursors.close(cursor.id)
-            counts = getattr(error, "row_counts", None)
-            before = b""
+            counts, before = error.row_counts, b""
             if request.flags & Execute.FLAG_DML_ROW_COUNTS and counts is not None:
                 before = parameters(row_counts=counts)
             raise CallError(error, 0 if is_new else cursor.id, error.row_count, before) from error
 
     def _parse(self, text: str) -> ServerCursor:
+        self._session.statistics[Statistic.PARSES] += 1
         statement = self._session.prepare(text)
         return self.cursors.add(text, statement)
 

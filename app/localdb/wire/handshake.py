@@ -36,6 +36,7 @@ COMPILE_CAPS = bytes(CAP_FIELD_VERSION) + bytes((FieldVersion.MAX,)) + bytes(55 
 RUNTIME_CAPS = bytes(6) + b"\x04"  # strings of 32767 bytes
 MAX_OPEN_CURSORS = 1000
 MAX_IDENTIFIER = 128
+INSTANCE = "FREE"
 WRONG_PASSWORD = OracleError(1017, "invalid username/password; logon denied")
 
 _TIME_ZONE = re.compile(r"ALTER\s+SESSION\s+SET\s+TIME_ZONE\s*=\s*(?:'([^']*)'|LOCAL|DBTIMEZONE)\s*", re.I)
@@ -69,6 +70,7 @@ class Handshake:
     service: str = ""
     notifications_only: bool = False
     details: dict[str, str] = field(default_factory=dict)
+    contexts: list[list[str]] = field(default_factory=list)  # application contexts: namespace, name, value
     version: int = 0  # of the protocol, as agreed
     sdu: int = DEFAULT_SDU  # packet size, as agreed
     _before: bytes = b""  # replies of fast authentication that go ahead of phase one's
@@ -239,7 +241,13 @@ class Handshake:
         count = reader.ub()
         reader.skip(2)
         user = (reader.data() or b"").decode("utf-8", "replace") if has_user else ""
-        return mode, user, reader.pairs(count)
+        pairs = reader.pairs(count)
+        for key, value in pairs:
+            if key == "AUTH_APPCTX_NSPACE":
+                self.contexts.append([value])
+            elif key in ("AUTH_APPCTX_ATTR", "AUTH_APPCTX_VALUE") and self.contexts:
+                self.contexts[-1].append(value)
+        return mode, user, dict(pairs)
 
     def _challenge(self, user: str) -> Exchange:
         exchange = Exchange.start(self.backend.verifier(user) if user else None)
@@ -285,7 +293,6 @@ class Handshake:
         unsupported = {
             "PROXY_CLIENT_NAME": "proxy authentication",
             "AUTH_TOKEN": "token authentication",
-            "AUTH_APPCTX_NSPACE": "application contexts set at logon",
             "AUTH_ORA_DEBUG_JDWP": "debugging",
         }
         for key, what in unsupported.items():
@@ -320,6 +327,9 @@ class Handshake:
                     f"unimplemented feature: {statement!r} at logon is not supported by the local database",
                 )
             session.set_time_zone(match[1] or "+00:00")
+        for namespace, *attribute in self.contexts:
+            if len(attribute) == 2:
+                session.set_context(namespace, dict([attribute]))
         if mode & Auth.CHANGE_PASSWORD and "AUTH_NEWPASSWORD" in self.details:
             session.change_password(password, exchange.decrypt_password(self.details["AUTH_NEWPASSWORD"]))
 
@@ -335,10 +345,10 @@ class Handshake:
             ("AUTH_SERIAL_NUM", str(login.serial)),
             ("AUTH_MAX_OPEN_CURSORS", str(MAX_OPEN_CURSORS)),
             ("AUTH_MAX_IDEN_LENGTH", str(MAX_IDENTIFIER)),
-            ("AUTH_SC_DBUNIQUE_NAME", name),
+            ("AUTH_SC_DBUNIQUE_NAME", INSTANCE),
             ("AUTH_SC_REAL_DBUNIQUE_NAME", name),
             ("AUTH_SC_SERVICE_NAME", name),
-            ("AUTH_INSTANCENAME", "FREE"),
+            ("AUTH_INSTANCENAME", INSTANCE),
         ]
         body = b"".join(pair(key, value) for key, value in pairs)
         return bytes((Message.PARAMETER,)) + ub(len(pairs)) + body

@@ -37,12 +37,14 @@ class Lobs:
         self._held: dict[int, Held] = {}
         self._ids: dict[int, int] = {}  # identity of the Lob -> locator id
         self._last = 0
+        self.temporary = 0  # how many of them are temporary
 
     def __len__(self) -> int:
         return len(self._held)
 
     def clear(self) -> None:
         self._held.clear()
+        self.temporary = 0
         self._ids.clear()
 
     def locator(self, lob: Lob, national: bool = False) -> bytes:
@@ -52,6 +54,7 @@ class Lobs:
             self._last += 1
             number = self._last
             self._held[number] = Held(lob, national)
+            self.temporary += lob.temporary
             self._ids[id(lob)] = number
         flags = FLAG_BLOB if lob.type == OraType.BLOB else 0
         if not lob.temporary:
@@ -76,6 +79,7 @@ class Lobs:
     def free(self, locator: bytes) -> None:
         held = self._held.pop(int.from_bytes(locator[16:24], "big"), None)
         if held is not None:
+            self.temporary -= held.lob.temporary
             self._ids.pop(id(held.lob), None)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 
 from app.localdb.errors import OracleError
-from app.localdb.wire.backend import Backend, BackendSession, Operation, TableChange
+from app.localdb.wire.backend import Backend, BackendSession, Operation, Registration, TableChange
 from app.localdb.wire.channel import Channel
 from app.localdb.wire.constants import Message
 from app.localdb.wire.cursors import ServerCursor
@@ -48,6 +48,8 @@ class Subscription:
     rowids: bool
     by_query: bool
     once: bool
+    timeout: int = 0  # seconds
+    tables: list[str] = field(default_factory=list)
     watched: list[int] = field(default_factory=list)  # ids at the database
     outbox: SimpleQueue[bytes | None] = field(default_factory=SimpleQueue)
     attached: bool = False
@@ -63,6 +65,16 @@ class Subscriptions:
         self._by_number: dict[int, Subscription] = {}
         self._last = 0
         self._last_query = 0
+        backend.notifications.show(self.registrations)
+
+    def registrations(self) -> list[Registration]:
+        """One for each watched table of each subscription."""
+        with self._lock:
+            return [
+                Registration(each.number, each.user, each.operations, each.timeout, table)
+                for each in self._by_number.values()
+                for table in (*each.tables, *(() if each.tables else (None,)))
+            ]
 
     def request(self, channel: Channel, session: BackendSession, user: str) -> Run:
         """Function 125: read it, subscribe or unsubscribe."""
@@ -124,6 +136,7 @@ class Subscriptions:
                 bool(flags & FLAG_ROWIDS),
                 bool(flags & FLAG_QUERY),
                 once,
+                timeout,
             )
             self._by_number[made.number] = made
         if timeout:
@@ -143,14 +156,16 @@ class Subscriptions:
         with self._lock:
             self._last_query += 1
             query = self._last_query
+        tables = session.tables_of(cursor.statement)
         watched = self._backend.notifications.subscribe(
             lambda changes: self._changed(subscription, query, changes),
-            session.tables_of(cursor.statement),
+            tables,
             operations=subscription.operations,
             rowids=subscription.rowids,
             owner=subscription.user,
         )
         subscription.watched.append(watched)
+        subscription.tables += tables
         return query
 
     def _changed(self, subscription: Subscription, query: int, changes: Sequence[TableChange]) -> None:

@@ -17,7 +17,7 @@ def read_password_change(reader: Reader) -> dict[str, str]:
     reader.skip(2)
     if has_user:
         reader.data()
-    pairs = reader.pairs(count)
+    pairs = dict(reader.pairs(count))
     if not mode & Auth.CHANGE_PASSWORD:
         raise ProtocolError(f"a second login with mode {mode:#x}")
     return pairs

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.localdb.errors import OracleError
 from app.localdb.wire.backend import BackendSession
 from app.localdb.wire.constants import Function
 from app.localdb.wire.cursors import Cursors
@@ -43,7 +42,7 @@ def apply(
     elif function == Function.SESSION_STATE:
         reader.ub()
     elif function == Function.APP_CONTEXT:
-        _application_context(reader)
+        _application_context(reader, session)
     else:
         raise ProtocolError(f"piggyback {function}")
 
@@ -87,7 +86,8 @@ def _end_to_end(reader: Reader, session: BackendSession) -> None:
         session.tags[name] = value
 
 
-def _application_context(reader: Reader) -> None:
+def _application_context(reader: Reader, session: BackendSession) -> None:
+    """Set attributes of a namespace, or clear it when none are given."""
     reader.u8()
     reader.ub()
     has_entries = reader.u8()
@@ -95,7 +95,4 @@ def _application_context(reader: Reader) -> None:
     reader.ub()
     reader.u8()
     namespace = (reader.data() or b"").decode("utf-8", "replace")
-    reader.pairs(count if has_entries else 0)
-    raise OracleError(
-        3001, f"unimplemented feature: application context {namespace} is not supported by the local database"
-    )
+    session.set_context(namespace, dict(reader.pairs(count if has_entries else 0)))

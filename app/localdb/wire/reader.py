@@ -117,11 +117,11 @@ class Reader:
     def text2(self) -> str:
         return self.data2().decode("utf-8", "replace")
 
-    def pairs(self, count: int) -> dict[str, str]:
-        """Key-value pairs; their flags are dropped. A key sent twice keeps its last value."""
-        found: dict[str, str] = {}
+    def pairs(self, count: int) -> list[tuple[str, str]]:
+        """Key-value pairs in order; their flags are dropped."""
+        found = []
         for _ in range(count):
             key = self.text2().rstrip("\0")
-            found[key] = self.text2()
+            found.append((key, self.text2()))
             self.ub()
         return found

@@ -150,7 +150,9 @@ begin
     if namespace is null or attribute is null then
         return null;
     end if;
-    if upper(namespace) <> 'USERENV' then
+    if upper(namespace) = 'CLIENTCONTEXT' then
+        return nullif(current_setting('oracle.context_' || encode(convert_to(name, 'UTF8'), 'hex'), true), '');
+    elsif upper(namespace) <> 'USERENV' then
         return null;
     end if;
     case name

@@ -43,7 +43,9 @@ _CODES: dict[str, Callable[[Ex, int], Ex]] = {
 }
 _DATETIME = (Family.DATE, Family.TIMESTAMP, Family.ZONED)
 # Functions of supplied packages that SQL may call; a leading SYS. is the owner.
-_PACKAGES = frozenset(["DBMS_RANDOM", "UTL_RAW", "DBMS_LOB", "DBMS_UTILITY", "DBMS_FLASHBACK"])
+_PACKAGES = frozenset(
+    ["DBMS_RANDOM", "UTL_RAW", "DBMS_LOB", "DBMS_UTILITY", "DBMS_FLASHBACK", "DBMS_DEBUG_JDWP"]
+)
 
 
 class Calls(Json):

@@ -16,7 +16,7 @@ from app.localdb.sql.translate.queries import Queries
 from app.localdb.sql.translate.relation import Output
 from app.localdb.sql.translate.scope import Block, Source
 from app.localdb.sql.translate.walk import mentions
-from app.localdb.sql.types import Ex, Family, Ty, of_column, pg_type, quote, text_literal
+from app.localdb.sql.types import FAMILIES, Ex, Family, Ty, of_column, pg_type, quote, text_literal
 
 
 class Dml(Queries):
@@ -75,9 +75,13 @@ class Dml(Queries):
             return c.to_rowid(ex, offset).sql
         if family is Family.RAW:
             value = c.to_raw(ex, offset).sql
+            if column.type is OraType.LONG_RAW:
+                return value
             if ex.ty.family is Family.RAW and 0 < ex.ty.size <= column.size and column.size >= 2000:
                 return value
             return f"oracle.fit_raw({value}, {column.size}, {_label(found, column)})"
+        if family is Family.NUMBER and ex.ty.family is Family.BOOLEAN:
+            return f"({ex.sql})::integer::numeric"
         if ex.ty.family is Family.BLOB and family is not Family.BLOB:
             raise c.mismatch(family, ex.ty.family, offset)
         return c.convert(ex, family, offset).sql
@@ -270,16 +274,33 @@ class Dml(Queries):
             return ""
         self.block = Block(aggregates_allowed=True)
         self.object_source(found, alias)
-        for value in node.values:
+        targets = node.into.targets
+        for position, value in enumerate(node.values):
             if isinstance(value, n.Star):
                 raise refuse(936, value.offset)
             ex = self.value(value)
+            if position < len(targets):
+                ex = self._as_target(ex, targets[position], value.offset)
             if ex.sql == "NULL":
                 ex = Ex("NULL::text", ex.ty)
             self.returned.append(Output(f"C{len(self.returned)}", "", shown(ex)))
         if self.block.aggregates:
             raise unsupported("an aggregate in RETURNING", node.offset)
         return " RETURNING " + ", ".join(output.ex.sql for output in self.returned)
+
+    def _as_target(self, ex: Ex, target: n.Expr, offset: int) -> Ex:
+        """A returned value as the type of the client's variable, where the two differ in kind."""
+        binds = self.asked.binds
+        if not isinstance(target, n.BindRef) or binds is None or target.index >= len(binds):
+            return ex
+        family = FAMILIES.get(binds[target.index].type, Family.NULL)
+        if family not in (Family.TEXT, Family.NUMBER, Family.RAW) or ex.ty.family in (
+            *(family, Family.NULL, Family.FLOAT),
+            *((Family.CLOB, Family.ROWID) if family is Family.TEXT else ()),
+            *((Family.BLOB,) if family is Family.RAW else ()),
+        ):
+            return ex
+        return c.convert(ex, family, offset)
 
     # -- MERGE -----------------------------------------------------------------------------------------------
 

@@ -141,6 +141,10 @@ PLAIN: dict[str, Plain] = {
     "DBMS_FLASHBACK.GET_SYSTEM_CHANGE_NUMBER": Plain("", 0, "oracle.current_scn()", NUMBER),
     "SCN_TO_TIMESTAMP": Plain("n", 1, "oracle.scn_to_timestamp({0})", TIMESTAMP),
     "TIMESTAMP_TO_SCN": Plain("s", 1, "oracle.timestamp_to_scn({0})", NUMBER),
+    "DBMS_DEBUG_JDWP.CURRENT_SESSION_ID": Plain("", 0, "current_setting('oracle.sid')::numeric", NUMBER),
+    "DBMS_DEBUG_JDWP.CURRENT_SESSION_SERIAL": Plain(
+        "", 0, "current_setting('oracle.serial')::numeric", NUMBER
+    ),
     "DBMS_UTILITY.GET_TIME": Plain("", 0, "oracle.get_time()", NUMBER),
 }
 
