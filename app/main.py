@@ -28,7 +28,8 @@ from app.accounts.passwords import PasswordRuleError, check_rules
 from app.accounts.store import AccountStore
 from app.accounts.tokens import Tokens
 from app.dashboard import routes as dashboard_routes
-from app.dashboard.routes import MetricsCache
+from app.dashboard.routes import Dashboard
+from app.dashboard.store import DashboardStore
 from app.envelope import EXCEPTION_HANDLERS
 from app.jobs import routes as job_routes
 from app.jobs.live import LiveJobs
@@ -95,7 +96,7 @@ def create_app(settings: Settings) -> Litestar:
             "jwt_secret": settings.jwt_secret,
             "gate": Gate(tokens, logins, settings.requests_per_minute),
             "live": live,
-            "dashboard": MetricsCache(jobs),
+            "dashboard": Dashboard(DashboardStore(pool)),
             "metrics": measured,
             "started": asyncio.Event(),
             "starting": Starting(),

@@ -7,7 +7,7 @@ from typing import Any
 
 from litestar.openapi.spec import Example
 
-from app.jobs.models import ComparisonJob, ComparisonResults, DashboardMetrics, JobStatus
+from app.jobs.models import ComparisonJob, ComparisonResults, JobStatus
 
 JOB_ID = "0b0e7e0e-6a3f-4f5b-9a53-0d7d5c1b8b6e"
 _NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -101,14 +101,4 @@ RESULTS = ComparisonResults(
         "engine": "arrow-duckdb",
         "rules": {},
     },
-)
-
-METRICS = DashboardMetrics(
-    total_jobs=120,
-    by_status={"PENDING": 3, "RUNNING": 2, "COMPLETED": 110, "FAILED": 4, "CANCELLED": 1},
-    success_rate=96.49,
-    queue_depth=3,
-    oldest_wait_seconds=1.2,
-    workers_alive=2,
-    as_of=_NOON,
 )

@@ -187,21 +187,6 @@ class ComparisonResults(msgspec.Struct, frozen=True, kw_only=True):
     ] = []
 
 
-class DashboardMetrics(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures at the top of a dashboard."""
-
-    total_jobs: int
-    by_status: Annotated[dict[str, int], Meta(description="Jobs by status; every status is present.")]
-    success_rate: Annotated[
-        float | None,
-        Meta(description="Percent of finished jobs (completed or failed) that completed; null if none did."),
-    ]
-    queue_depth: Annotated[int, Meta(description="Pending jobs that are due.")]
-    oldest_wait_seconds: Annotated[float | None, Meta(description="Of the due job that waits longest.")]
-    workers_alive: int
-    as_of: datetime
-
-
 class JobAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """One run of a job."""
 

@@ -21,7 +21,6 @@ from app.jobs.models import (
     ComparisonJob,
     ComparisonRequest,
     ComparisonResults,
-    DashboardMetrics,
     JobAttempt,
     JobProgress,
     JobStatus,
@@ -212,35 +211,6 @@ class OracleJobStorage(RunStorage, AdministrationStorage):
               from workers
              where heartbeat_at >= sys_extract_utc(systimestamp) - numtodsinterval(lease_seconds, 'SECOND')"""
         return int((await self._pool.rows("workers alive", sql))[0][0])
-
-    async def metrics(self) -> DashboardMetrics:
-        """Figures over all jobs and workers, counted now."""
-        sql = """
-            select status
-                  ,count(*)
-                  ,count(case when status = 'PENDING' and due_at <= sys_extract_utc(systimestamp) then 1 end)
-                  ,min(case when status = 'PENDING' and due_at <= sys_extract_utc(systimestamp)
-                            then due_at end)
-              from comparison_jobs
-             group by status"""
-        rows = await self._pool.rows("metrics", sql)
-        workers_alive, now = await self.workers_alive(), await self.now()
-        by_status = {str(status): 0 for status in JobStatus}
-        by_status.update({status: int(count) for status, count, _, _ in rows})
-        finished = by_status["COMPLETED"] + by_status["FAILED"]
-        waiting_since = min(
-            (required_time(oldest) for *_, oldest in rows if oldest is not None), default=None
-        )
-        wait = None if waiting_since is None else max((now - waiting_since).total_seconds(), 0.0)
-        return DashboardMetrics(
-            total_jobs=sum(by_status.values()),
-            by_status=by_status,
-            success_rate=round(100 * by_status["COMPLETED"] / finished, 2) if finished else None,
-            queue_depth=sum(int(due) for _, _, due, _ in rows),
-            oldest_wait_seconds=wait,
-            workers_alive=workers_alive,
-            as_of=now,
-        )
 
 
 def no_such_job(job_id: str) -> NotFoundError:
