@@ -32,6 +32,7 @@ from app.dashboard.routes import Dashboard
 from app.dashboard.store import DashboardStore
 from app.envelope import EXCEPTION_HANDLERS
 from app.jobs import routes as job_routes
+from app.jobs import stream
 from app.jobs.live import LiveJobs
 from app.jobs.socket import job_socket
 from app.jobs.store import OracleJobStorage
@@ -127,6 +128,7 @@ def create_app(settings: Settings) -> Litestar:
             keys.router,
             audit_routes.router,
             job_routes.router,
+            stream.router,
             dashboard_routes.router,
             health.router,
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -129,6 +130,15 @@ class OraclePool:
         A dead session or a reloaded package is met by one repetition where that is safe.
         Raises OracleError and its subclasses only.
         """
+        # A caller who is cancelled (a client that went away) must not leave a session in the middle of a call,
+        # which the driver does not survive: the call goes on to its end by itself.
+        task = asyncio.ensure_future(self._call(action, work, idempotent=idempotent))
+        task.add_done_callback(_noticed)
+        return await asyncio.shield(task)
+
+    async def _call(
+        self, action: str, work: Callable[[Connection], Awaitable[Result]], *, idempotent: bool
+    ) -> Result:
         repeated = False
         while True:
             try:
@@ -194,3 +204,9 @@ class OraclePool:
     async def _set_up(self, connection: Connection, requested_tag: str | None) -> None:
         """Once per new session: product SQL names Concord's tables and packages without their owner."""
         await connection.execute(f"alter session set current_schema = {self._settings.db_owner}")
+
+
+def _noticed(task: asyncio.Future[Any]) -> None:
+    """An error whose caller has gone is no news to anybody; asyncio would print it as never retrieved."""
+    if not task.cancelled():
+        task.exception()
