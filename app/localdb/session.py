@@ -327,6 +327,7 @@ class Session:
                 self.link.query(make_temporary(found), (), (), limit=0)
 
     def _open(self, compiled: Compiled, values: Sequence[bytes | None]) -> ResultCursor:
+        self._make_temporary(compiled)
         if any(name.startswith(_PUBLISHED) for owner, name in compiled.tables if owner == "SYS"):
             self.database.publish_sessions()
         ahead = _READ_AHEAD_LOBS if any(c.type in _LARGE for c in compiled.columns) else _READ_AHEAD

@@ -31,7 +31,7 @@ FILES = {
 
 # Single tests inside the other files, by what their source names.
 WORDS = {
-    r"gettype\(|gettype_async|udt_|TestObjects|pkg_TestBindObject|pkg_TestRecords|SubObject": "object types",
+    r"gettype\(|gettype_async|create or replace type|udt_|TestObjects|pkg_TestBindObject|pkg_TestRecords|SubObject": "object types",
     r"xml": "XMLTYPE",
     r"bfile": "BFILE",
     r"vector": "VECTOR",
@@ -42,7 +42,7 @@ WORDS = {
     r"sessionless": "sessionless transactions",
     r"sharding": "sharding",
     r"domain": "domains and annotations",
-    r"\.queue\(": "AQ",
+    r"\.queue\(|NAMESPACE_AQ|get_and_clear_queue": "AQ",
 }
 
 
