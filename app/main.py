@@ -43,6 +43,8 @@ from app.ops.metrics import Metrics, metrics
 from app.oracle.dictionary import Dictionary
 from app.oracle.errors import OracleError
 from app.oracle.pool import OraclePool
+from app.schedules import routes as schedule_routes
+from app.schedules.store import ScheduleStorage
 from app.settings import Settings, SettingsError
 from app.web.docs import docs_config, static_router
 
@@ -87,6 +89,7 @@ def create_app(settings: Settings) -> Litestar:
     state = State(
         {
             "jobs": jobs,
+            "schedules": ScheduleStorage(pool),
             "pool": pool,
             "accounts": AccountStore(pool),
             "logins": logins,
@@ -129,6 +132,7 @@ def create_app(settings: Settings) -> Litestar:
             audit_routes.router,
             job_routes.router,
             stream.router,
+            schedule_routes.router,
             dashboard_routes.router,
             health.router,
         ],

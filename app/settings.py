@@ -124,6 +124,14 @@ class Settings:
     job_memory_mb: int = knob(2048, "memory limit of one job's process, MiB", minimum=64)
     job_time_limit_seconds: float = knob(3600.0, "longest run of one job, seconds", minimum=1)
 
+    # Housekeeping, done by one elected worker
+    retention_days: float = knob(
+        0.0, "finished jobs are deleted so many days after their end; 0 keeps them for ever", minimum=0
+    )
+    retention_jobs: int = knob(
+        0, "so many of the newest finished jobs are kept and older ones deleted; 0 keeps them all", minimum=0
+    )
+
     # Logs
     log_format: LogFormat = knob("console", "console for people, json for machines")
     log_level: LogLevel = knob("INFO", "least severe message that is written")

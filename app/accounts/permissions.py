@@ -26,6 +26,7 @@ class Permission(StrEnum):
     JOBS_SUBMIT = "jobs:submit"
     JOBS_MANAGE_OWN = "jobs:manage-own"  # cancel and retry what one has submitted oneself
     JOBS_MANAGE_ANY = "jobs:manage-any"  # cancel and retry anybody's
+    SCHEDULES_MANAGE = "schedules:manage"
     DASHBOARD_READ = "dashboard:read"
     ACCOUNT_READ_OWN = "account:read-own"
     ACCOUNT_CHANGE_OWN = "account:change-own"  # password, log-out, own keys
@@ -47,7 +48,7 @@ _WORK = _READ | {Permission.JOBS_SUBMIT, Permission.JOBS_MANAGE_OWN}
 MATRIX: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _READ,
     Role.ANALYST: _WORK,
-    Role.OPERATOR: _WORK | {Permission.JOBS_MANAGE_ANY},
+    Role.OPERATOR: _WORK | {Permission.JOBS_MANAGE_ANY, Permission.SCHEDULES_MANAGE},
     Role.ADMIN: frozenset(Permission),
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from litestar.openapi.spec import Example
 
-from app.jobs.models import ComparisonJob, ComparisonResults, JobStatus
+from app.jobs.models import ComparisonJob, ComparisonResults, JobAttempt, JobError, JobStatus
 
 JOB_ID = "0b0e7e0e-6a3f-4f5b-9a53-0d7d5c1b8b6e"
 _NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -68,6 +68,34 @@ JOB = ComparisonJob(
     error=None,
     request=REQUEST,
 )
+
+ATTEMPTS = [
+    JobAttempt(
+        run_token=1,
+        attempt=1,
+        worker_id="db2-4712-77aa",
+        started_at=_NOON - timedelta(minutes=2),
+        ended_at=_NOON - timedelta(minutes=1),
+        outcome="LOST",
+        error=JobError(
+            code="worker_lost",
+            sentence="Worker db2-4712-77aa was lost while it ran attempt 1 of 3.",
+            attempt=1,
+            worker="db2-4712-77aa",
+            retryable=True,
+            at="2026-01-31T11:59:00.000Z",
+        ),
+    ),
+    JobAttempt(
+        run_token=2,
+        attempt=2,
+        worker_id="db1-4711-9f3c",
+        started_at=_NOON,
+        ended_at=None,
+        outcome="RUNNING",
+        error=None,
+    ),
+]
 
 RESULTS = ComparisonResults(
     summary={

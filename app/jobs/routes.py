@@ -17,7 +17,14 @@ from app.accounts.permissions import Permission, needs
 from app.envelope import Envelope, documented, ok
 from app.jobs import examples
 from app.jobs.listing import DEFAULT_SORT, MAX_PAGE, SORTS, JobFilter
-from app.jobs.models import ComparisonJob, ComparisonRequest, ComparisonResults, JobStatus, is_job_id
+from app.jobs.models import (
+    ComparisonJob,
+    ComparisonRequest,
+    ComparisonResults,
+    JobAttempt,
+    JobStatus,
+    is_job_id,
+)
 from app.jobs.plan import resolve
 from app.jobs.store import OracleJobStorage, no_such_job
 
@@ -70,6 +77,12 @@ class JobList(msgspec.Struct, frozen=True):
     next_cursor: Annotated[
         str | None, Meta(description="Give it as `cursor` for the next page; null on the last.")
     ]
+
+
+class AttemptList(msgspec.Struct, frozen=True):
+    """The runs of a job."""
+
+    items: Annotated[list[JobAttempt], Meta(description="Oldest first.")]
 
 
 _PATH = f"/api/v1/jobs/{examples.JOB_ID}"
@@ -205,6 +218,22 @@ async def get_results(job_id: JobIdPath, state: State) -> Envelope[ComparisonRes
     return ok(await _jobs(state).results(_checked(job_id)))
 
 
+@get(
+    "/jobs/{job_id:str}/attempts",
+    opt=needs(Permission.JOBS_READ),
+    summary="The attempts at a job",
+    description="Every run of the job: who ran it, from when to when, and what came of it. Retrying a job by hand "
+    "keeps them.",
+    operation_id="getAttempts",
+    responses=documented(
+        200, Envelope[AttemptList], "The runs.", AttemptList(examples.ATTEMPTS), 401, 403, 404
+    ),
+)
+async def get_attempts(job_id: JobIdPath, state: State) -> Envelope[AttemptList]:
+    """Empty for a job that has never run."""
+    return ok(AttemptList(await _jobs(state).attempts(_checked(job_id))))
+
+
 @delete(
     "/jobs/{job_id:str}",
     status_code=200,
@@ -268,5 +297,7 @@ def _checked(job_id: str) -> str:
 
 
 router = Router(
-    "/", route_handlers=[compare, list_jobs, get_job, get_results, cancel_job, retry_job], tags=["Jobs"]
+    "/",
+    route_handlers=[compare, list_jobs, get_job, get_results, get_attempts, cancel_job, retry_job],
+    tags=["Jobs"],
 )

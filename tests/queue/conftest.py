@@ -51,8 +51,8 @@ class Queue:
         return session
 
     def clear(self) -> None:
-        tables = ("comparison_jobs", "workers", "notification_pings", "job_queues", "job_limits", "job_kinds")
-        for table in tables:
+        jobs = ("comparison_jobs", "job_schedules", "job_queues", "job_limits", "job_kinds")
+        for table in (*jobs, "workers", "notification_pings"):
             self.as_owner(f"delete from {table}")
         self.as_owner("update housekeeping_leader set worker_id = null, elected_until = null")
 

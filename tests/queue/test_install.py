@@ -173,6 +173,41 @@ def test_a_compile_error_is_told_with_its_line_and_mended_by_the_next_installati
     assert place.check() == []
 
 
+def test_tables_with_rows_of_the_first_version_are_upgraded_in_place(place: Place) -> None:
+    first = ("schema/0000", "schema/0001", "schema/0002")
+
+    def of_the_first_version(folder: str, suffix: str = ".sql") -> list[SourceFile]:
+        files = source_files(folder, suffix)
+        return [file for file in files if folder != "schema" or file.name.startswith(first)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(installer, "source_files", of_the_first_version)
+        with pytest.raises(InstallError):  # of today's views and packages on yesterday's tables
+            place.install()
+    for job, values in {
+        "waits": "'PENDING', 0, 0, 'w1', 0, null, null",
+        "runs": "'RUNNING', 1, 1, 'w1', 1, systimestamp, null",
+        "ended": "'COMPLETED', 1, 1, 'w1', 1, systimestamp, null",
+        "stopped": "'CANCELLED', 1, 1, 'w1', 0, systimestamp, systimestamp",
+    }.items():
+        place.run(
+            "insert into comparison_jobs (job_id, table_name, request_config, status, run_token, attempt,"
+            f" worker_id, cancel_requested, started_at, completed_at) values ('{job}', 'T', '{{}}', {values})"
+        )
+    assert any("0003_queue_complete.sql" in line for line in place.install())
+    assert place.check() == []
+    rows = place.run(
+        "select job_id, status, worker_id, cancel_requested, held, nvl2(completed_at, 1, 0)"
+        " from comparison_jobs order by job_id"
+    )
+    assert rows == [
+        ("ended", "COMPLETED", "w1", 0, 0, 1),
+        ("runs", "RUNNING", "w1", 1, 0, 0),
+        ("stopped", "CANCELLED", "w1", 0, 0, 1),
+        ("waits", "PENDING", None, 0, 0, 0),
+    ]
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
