@@ -12,8 +12,8 @@ from litestar.openapi.spec import Example
 from litestar.params import Body, Parameter
 from msgspec import Meta
 
+from app.accounts.guard import Principal
 from app.accounts.permissions import Permission, needs
-from app.accounts.tokens import Claims
 from app.envelope import Envelope, documented, ok
 from app.jobs import examples
 from app.jobs.models import ComparisonRequest
@@ -94,7 +94,7 @@ async def list_schedules(state: State) -> Envelope[ScheduleList]:
     responses=documented(201, Envelope[Schedule], "Made.", _SCHEDULE, 401, 403, 409, 413, 422),
 )
 async def create_schedule(
-    data: Annotated[NewSchedule, Body(examples=_NEW)], request: Request[Claims, Any, Any], state: State
+    data: Annotated[NewSchedule, Body(examples=_NEW)], request: Request[Principal, Any, Any], state: State
 ) -> Envelope[Schedule]:
     """The schedule as it stands now."""
     table = await _checked_table(state, data.request)
@@ -157,7 +157,7 @@ async def delete_schedule(name: NamePath, state: State) -> Envelope[None]:
     responses=documented(202, Envelope[ScheduledJob], "Queued.", _MADE, 401, 403, 404),
 )
 async def run_schedule(
-    name: NamePath, request: Request[Claims, Any, Any], state: State
+    name: NamePath, request: Request[Principal, Any, Any], state: State
 ) -> Envelope[ScheduledJob]:
     """The job."""
     job_id = await _schedules(state).run_now(_known_length(name), request.user.username)

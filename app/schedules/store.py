@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from app.jobs.rows import from_json, required_time, time_of
+from app.oracle.audit import Deed, audited
 from app.oracle.errors import NotFoundError
 from app.oracle.pool import NUMBER_OUT, TEXT_OUT, OraclePool, to_database
 from app.schedules.models import DueSchedule, MissedRuns, Schedule, ScheduleRequest
@@ -32,7 +33,8 @@ class ScheduleStorage:
         """Raises ConflictError if there is a schedule of this name."""
         binds = {**_binds(name, wanted, table_name, next_run_at), "created_by": by}
         sql = f"begin schedules.create_schedule({_ARGUMENTS}, in_by => :created_by); end;"
-        await self._pool.block("create schedule", sql, binds)
+        deed = Deed("schedule.create", name, after=_noted(wanted))
+        await self._pool.block("create schedule", *audited(sql, binds, deed))
 
     async def change(
         self, name: str, wanted: ScheduleRequest, table_name: str, next_run_at: datetime | None
@@ -40,12 +42,14 @@ class ScheduleStorage:
         """Replace everything but its maker and its past. Raises NotFoundError."""
         binds = _binds(name, wanted, table_name, next_run_at)
         sql = f"begin schedules.change_schedule({_ARGUMENTS}); end;"
-        await self._pool.block("change schedule", sql, binds, idempotent=True)
+        deed = Deed("schedule.update", name, after=_noted(wanted))
+        await self._pool.block("change schedule", *audited(sql, binds, deed))
 
     async def delete(self, name: str) -> None:
         """Its jobs stay. Raises NotFoundError."""
         sql = "begin schedules.delete_schedule(in_schedule_name => :schedule_name); end;"
-        await self._pool.block("delete schedule", sql, {"schedule_name": name})
+        deed = Deed("schedule.delete", name)
+        await self._pool.block("delete schedule", *audited(sql, {"schedule_name": name}, deed))
 
     async def get(self, name: str) -> Schedule:
         """Raises NotFoundError."""
@@ -67,7 +71,7 @@ class ScheduleStorage:
                schedules.run_now(in_schedule_name => :schedule_name, in_by => :asked_by, out_job_id => :job_id);
             end;"""
         binds = {"schedule_name": name, "asked_by": by, "job_id": TEXT_OUT}
-        outs = await self._pool.block("run schedule", sql, binds)
+        outs = await self._pool.block("run schedule", *audited(sql, binds, Deed("schedule.run", name)))
         return str(outs["job_id"])
 
     async def due(self) -> tuple[list[DueSchedule], datetime]:
@@ -154,6 +158,11 @@ def _binds(
         "limit_key": None,
         "request_config": wanted.request.to_json(),
     }
+
+
+def _noted(wanted: ScheduleRequest) -> dict[str, Any]:
+    """What the audit trail keeps of a schedule."""
+    return {"cron": wanted.cron, "time_zone": wanted.time_zone, "paused": wanted.paused}
 
 
 def _schedule(row: tuple[Any, ...]) -> Schedule:
