@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal, localcontext
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 from hypothesis import strategies as st
 
@@ -115,6 +116,15 @@ TYPE_PAIRS = [(t, t) for t in ALIKE] + [
 NUMERIC = {"integer", "decimal(5,2)", "decimal(9,6)", "decimal(38,10)", "number", "double"}
 
 
+class Viewed(MemorySource):
+    """Gives text and binary as views, as Parquet files do."""
+
+    def views(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        for batch in self.batches(columns):
+            frame = pl.DataFrame(pa.table(batch))
+            yield from frame.to_arrow(compat_level=pl.CompatLevel.newest()).to_batches()
+
+
 @dataclass
 class Pair:
     """Two tables, how they are typed, and the comparison that is asked for."""
@@ -127,7 +137,13 @@ class Pair:
     tolerances: dict[str, Decimal]
 
     def source(
-        self, side: int, rows: list[naive.Row], batch_rows: int = 7, *, by_column: bool = True
+        self,
+        side: int,
+        rows: list[naive.Row],
+        batch_rows: int = 7,
+        *,
+        by_column: bool = True,
+        kind: type[MemorySource] = MemorySource,
     ) -> MemorySource:
         own = {name: types[side] for name, types in self.types.items()}
         table = pa.table(
@@ -138,7 +154,7 @@ class Pair:
                 for name in own
             }
         )
-        source = MemorySource(
+        source = kind(
             "AB"[side],
             table,
             types={name: t.value_type for name, t in own.items() if t.value_type},

@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.engines.naive import Naive
-from tests.engines.tables import INTEGER, TEXT, Pair, pairs
+from tests.engines.tables import INTEGER, TEXT, Pair, Viewed, pairs
 from worker.engines import ArrowDuckDBComparison, ColumnRule, ComparisonPlan, arrow_duckdb, keys, narrow, part
 from worker.engines.narrow import Narrow
+from worker.engines.sources.memory import MemorySource
 
-PROPERTY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-FEWER = settings(PROPERTY, max_examples=50)
+PROPERTY = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+FEWER = settings(PROPERTY, max_examples=30)
 PART_BYTES = 3000
 
 
@@ -29,11 +30,12 @@ def document(pair: Pair, **how: Any) -> dict[str, Any]:
         sample_limit=1000,
     )
     batch_rows, by_column = how.pop("batch_rows", 7), how.pop("by_column", (True, True))
+    kind = how.pop("kind", MemorySource)
     rows_a, rows_b = how.pop("rows_a", pair.rows_a), how.pop("rows_b", pair.rows_b)
     with TemporaryDirectory() as folder:
         result = ArrowDuckDBComparison(
-            pair.source(0, rows_a, batch_rows, by_column=by_column[0]),
-            pair.source(1, rows_b, batch_rows, by_column=by_column[1]),
+            pair.source(0, rows_a, batch_rows, by_column=by_column[0], kind=kind),
+            pair.source(1, rows_b, batch_rows, by_column=by_column[1], kind=kind),
             plan,
             Path(folder),
             64,
@@ -97,6 +99,7 @@ def test_text_read_again_and_repeated_keys_in_parts_give_the_same_result(pair: P
         patch.setattr(part, "_CELLS_AT_A_TIME", 2)
         again = document(pair, threads=threads)
     assert again == document(pair)
+    assert document(pair, kind=Viewed) == again
 
 
 @FEWER

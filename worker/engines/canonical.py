@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from worker.engines.values import Kind, ValueType
+from worker.engines.values import Kind, ValueType, type_of_arrow
 
 DIGEST_BYTES = 16
 """Bytes of the hash by which long values are compared; a wrong "equal" has odds of 2**-128 a pair."""
@@ -128,7 +128,7 @@ def _empty_as_null(array: pa.Array) -> pa.Array:
 
 
 def _digests(binary: pa.Array, original: pa.Array) -> pa.Array:
-    if pa.types.is_string(original.type) or pa.types.is_large_string(original.type):
+    if type_of_arrow(original.type) == ValueType(Kind.TEXT):
         lengths = pc.utf8_length(original.cast(pa.large_string())).to_pylist()
     else:
         lengths = pc.binary_length(binary).to_pylist()

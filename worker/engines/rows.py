@@ -15,7 +15,7 @@ from worker.engines.errors import SourceFailed
 from worker.engines.layout import Layout
 from worker.engines.narrow import Narrow, narrow
 from worker.engines.shelf import Shelf
-from worker.engines.sources.base import ColumnInfo, Source
+from worker.engines.sources.base import ColumnInfo, Source, WithViews
 from worker.engines.values import ValueType
 
 
@@ -57,8 +57,11 @@ class SourceRows:
         return self._source.estimated_rows()
 
     def batches(self, positions: Sequence[int]) -> Iterator[pa.RecordBatch]:
-        """The source's batches."""
-        return self._source.batches([self._columns[position].name for position in positions])
+        """The source's batches, text as views if it can."""
+        names = [self._columns[position].name for position in positions]
+        if isinstance(self._source, WithViews):
+            return self._source.views(names)
+        return self._source.batches(names)
 
     def canonical(self, position: int, values: pa.Array) -> pa.Array:
         """Storage form. Raises SourceFailed when a value does not fit its column's type."""

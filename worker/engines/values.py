@@ -145,6 +145,7 @@ def type_of_arrow(arrow_type: pa.DataType) -> ValueType | None:
     if (
         pa.types.is_binary(arrow_type)
         or pa.types.is_large_binary(arrow_type)
+        or pa.types.is_binary_view(arrow_type)
         or pa.types.is_fixed_size_binary(arrow_type)
     ):
         return ValueType(Kind.BINARY)

@@ -93,3 +93,11 @@ class Untyped(Source, Protocol):
 
     def misfits(self, types: Mapping[str, ValueType]) -> dict[str, str]:
         """Columns that hold a value of another type: that value, and where it stands."""
+
+
+@runtime_checkable
+class WithViews(Source, Protocol):
+    """A source that can give text and binary as views, without copying it."""
+
+    def views(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """All rows as `batches` gives them, text and binary as string_view and binary_view where that is cheaper."""

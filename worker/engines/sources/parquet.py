@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -14,12 +16,16 @@ from worker.engines.sources.columns import columns_of
 from worker.engines.sources.file import SourceFile
 
 BATCH_ROWS = 131_072
+_VALUES_AT_A_TIME = 1 << 20
+"""Rows of one column in a batch that Polars reads; half as many of two columns, and so on."""
 
 
 class ParquetSource:
     """One Parquet file; its pieces are the row groups.
 
-    Instants stored as INT96 (Spark, Impala) are read to the microsecond, so that all years fit.
+    Columns of plain types are read by Polars, which takes a third of the processor time that Arrow takes
+    and gives text as views; the others by Arrow. Instants stored as INT96 (Spark, Impala) are read to the
+    microsecond, so that all years fit.
     """
 
     by_column = True
@@ -32,6 +38,13 @@ class ParquetSource:
             self._columns = columns_of(file.schema_arrow, name)
             self._rows = file.metadata.num_rows
             self._pieces = file.metadata.num_row_groups
+            sizes = [file.metadata.row_group(n).num_rows for n in range(self._pieces)]
+            self._starts = np.cumsum([0, *sizes]).tolist()
+            self._plain = {
+                field.name: field.type
+                for field in file.schema_arrow
+                if _is_plain(field.type) and field.name not in _int96(file.schema)
+            }
 
     def schema(self) -> list[ColumnInfo]:
         """All columns of the top level."""
@@ -54,9 +67,39 @@ class ParquetSource:
         groups = (
             range(self._pieces) if pieces is None else range(pieces.start, min(pieces.stop, self._pieces))
         )
+        if self._all_plain(columns):
+            types = [self._plain[name] for name in columns]
+            for batch in self._by_polars(columns, self._starts[groups.start], self._starts[groups.stop]):
+                arrays = [array.cast(kind) for array, kind in zip(batch.columns, types, strict=True)]
+                yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
+            return
         with self._file.reading("Parquet"), self._open() as file:
             for batch in file.iter_batches(BATCH_ROWS, list(groups), list(columns)):
                 yield batch.select(list(columns))
+
+    def views(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """As `batches`, but text and binary may come as views, which costs nothing."""
+        return self._by_polars(columns, 0, self._rows) if self._all_plain(columns) else self.batches(columns)
+
+    def _all_plain(self, columns: Sequence[str]) -> bool:
+        return bool(columns) and self._plain.keys() >= set(columns)
+
+    def _by_polars(self, columns: Sequence[str], start: int, end: int) -> Iterator[pa.RecordBatch]:
+        step = max(BATCH_ROWS, _VALUES_AT_A_TIME // len(columns))
+        # As a URI the file is read, not mapped into memory (see _open).
+        file = pl.scan_parquet(self._file.path.absolute().as_uri(), glob=False).select(columns)
+        with self._file.reading("Parquet"):
+            for first in range(start, end, step):
+                try:
+                    frame = file.slice(first, min(step, end - first)).collect()
+                except pl.exceptions.PolarsError as error:
+                    raise pa.ArrowInvalid(str(error)) from error
+                table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
+                arrays = [
+                    _as(self._plain[name], column)
+                    for name, column in zip(columns, table.columns, strict=True)
+                ]
+                yield from pa.table(arrays, list(columns)).to_batches()
 
     def account(self) -> dict[str, Any]:
         """The file."""
@@ -70,3 +113,32 @@ class ParquetSource:
             coerce_int96_timestamp_unit="us",
             page_checksum_verification=True,  # where the writer left checksums
         )
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_integer(kind)
+        or pa.types.is_float32(kind)
+        or pa.types.is_float64(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_decimal128(kind)
+        or pa.types.is_date32(kind)
+        or pa.types.is_timestamp(kind)
+    )
+
+
+def _int96(schema: pq.ParquetSchema) -> set[str]:
+    return {
+        schema.column(n).name for n in range(len(schema.names)) if schema.column(n).physical_type == "INT96"
+    }
+
+
+def _as(wanted: pa.DataType, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """`column` as the type that the file's schema says; text and binary stay the views that they are."""
+    if pa.types.is_string_view(column.type) or pa.types.is_binary_view(column.type):
+        return column
+    return column.cast(wanted)
