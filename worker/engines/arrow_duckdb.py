@@ -27,6 +27,8 @@ import msgspec
 import pyarrow as pa
 
 from worker.engines.columns import Crew
+from worker.engines.detector import ColumnLevelMismatchDetector
+from worker.engines.differences import Differences
 from worker.engines.duck import open_duckdb
 from worker.engines.errors import BadPlan, MemoryLimitReached
 from worker.engines.keys import Keys
@@ -40,7 +42,6 @@ from worker.engines.rows import Rows, ShelfRows, SourceRows, canonical_of
 from worker.engines.samples import Samples
 from worker.engines.shelf import Shelf
 from worker.engines.sources.base import Source
-from worker.engines.tally import Tally, worst_first
 
 MIN_MEMORY_MB = 64
 _MEGABYTE = 1 << 20
@@ -65,7 +66,7 @@ class ArrowDuckDBComparison:
     the data held in memory, not the interpreter and its libraries (about 250 MB). `threads` are used for
     reading ahead and by DuckDB; None means the processors available to this process. With `paranoid`
     text that has equal hashes is compared byte by byte as well; a text column of each side is then held
-    in memory.
+    in memory. `differences` gets every differing cell.
     """
 
     name = "ArrowDuckDBComparison"
@@ -80,6 +81,7 @@ class ArrowDuckDBComparison:
         threads: int | None = None,
         *,
         paranoid: bool = False,
+        differences: Differences | None = None,
     ) -> None:
         if memory_limit_mb < MIN_MEMORY_MB:
             raise BadPlan(
@@ -93,6 +95,7 @@ class ArrowDuckDBComparison:
         self._memory_bytes = memory_limit_mb * _MEGABYTE
         self._threads = threads or len(os.sched_getaffinity(0))
         self._paranoid = paranoid
+        self._differences = differences
 
     def run(self, progress: Progress) -> ComparisonResult:
         """Compare. What `progress` raises ends the comparison and comes out of here unchanged.
@@ -103,7 +106,9 @@ class ArrowDuckDBComparison:
         source, target = self._sources
         layout = lay_out(source, target, self._plan)
         findings = Findings(
-            Summary(), [Tally(column) for column in layout.values], Samples(self._plan.sample_limit)
+            Summary(),
+            ColumnLevelMismatchDetector(layout.key, layout.values, self._differences),
+            Samples(self._plan.sample_limit),
         )
         meter = Meter(
             progress,
@@ -120,7 +125,7 @@ class ArrowDuckDBComparison:
             ) from error
         result = ComparisonResult(
             summary=findings.summary,
-            columns=[tally.to_document() for tally in worst_first(findings.tallies)],
+            columns=findings.detector.to_documents(findings.summary.matched),
             schema=_schema_document(layout),
             samples=findings.samples.to_document(),
             compared={

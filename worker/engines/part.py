@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from worker.engines.cells import differing, take
 from worker.engines.columns import Crew, LoadedColumn, both_sides, pick_both
+from worker.engines.detector import ColumnLevelMismatchDetector
 from worker.engines.errors import KeyNotUnique
 from worker.engines.keymap import KeyMap, key_map
 from worker.engines.keys import Keys, false_pairs, own_code
@@ -22,9 +23,7 @@ from worker.engines.progress import Meter
 from worker.engines.repeated import Pairing, RepeatedKeys, pair_repeated
 from worker.engines.result import Summary
 from worker.engines.rows import Rows
-from worker.engines.rules.apply import still_different
 from worker.engines.samples import Samples
-from worker.engines.tally import Tally
 
 Positions = npt.NDArray[np.int64]
 
@@ -37,7 +36,7 @@ class Findings:
     """What is found out, part by part."""
 
     summary: Summary
-    tallies: list[Tally]
+    detector: ColumnLevelMismatchDetector
     samples: Samples
 
 
@@ -128,6 +127,7 @@ class PartComparison:
                 at[side].append(loaded[side].at)
             self._compare(position, loaded)
         self._compare_repeated(asked, at)
+        self._findings.detector.part_done()
         for side in (0, 1):
             places = np.searchsorted(asked[side], shown[side])
             self._show_alone(side, shown[side], [take(array, places) for array in at[side]])
@@ -175,20 +175,25 @@ class PartComparison:
 
     def _cells(self, position: int, a: pa.Array, b: pa.Array, rows: Positions, order: Positions) -> Positions:
         """Hand on the differing cells of one column, `rows` being rows of A. Returns those that count."""
-        tally = self._findings.tallies[position]
-        counted = np.flatnonzero(still_different(a, b, tally.column))
-        if counted.size == 0:
-            return counted
-        a, b, rows = take(a, counted), take(b, counted), rows[counted]
 
         def keys_of(members: Positions) -> Keys:
             return self._keys[0].at(rows[members])
 
-        priority = self._keys[0].at(rows).priority()
-        tally.add(a, b, priority, lambda members: keys_of(members).documents())
-        self._findings.samples.cells(
-            self._number, tally.column, a, b, rows, priority, order[counted], keys_of
+        priority = keys_of(np.arange(rows.size)).priority()
+        counted = self._findings.detector.cells(
+            position, a, b, rows, priority, lambda members: keys_of(members).table()
         )
+        if counted.size:
+            self._findings.samples.cells(
+                self._number,
+                self._how.layout.values[position],
+                take(a, counted),
+                take(b, counted),
+                rows[counted],
+                priority[counted],
+                order[counted],
+                lambda members: keys_of(counted[members]),
+            )
         return counted
 
     def _compare_repeated(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
@@ -11,97 +10,130 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from worker.engines.classes import Details, classify
+from worker.engines.canonical import number_text
+from worker.engines.classes import classify
+from worker.engines.classes.details import Details
+from worker.engines.classes.labels import LABELS, Codes, class_of, decide
 from worker.engines.display import texts
+from worker.engines.frequent import FrequentPairs
 from worker.engines.layout import ComparedColumn
-from worker.engines.patterns import describe
+from worker.engines.patterns import Found, describe
+from worker.engines.suggestions import Settled, suggest
+from worker.engines.values import NUMERIC
 
 EXAMPLES = 3
 """Examples of each class of change."""
-MAX_TRANSITIONS = 50_000
-"""Distinct (from, to) pairs of a column that are counted; beyond this none are reported."""
-
-FREQUENT_COUNT = 3
-FREQUENT_SHARE = 0.05
-"""A pair of values is frequent with this many cells and this share of the column's differing cells."""
 
 Rows = npt.NDArray[np.int64]
 KeyOf = Callable[[Rows], list[dict[str, str | None]]]
 
 
 class Tally:
-    """Counts over the differing cells of one column. They add up over parts of a table."""
+    """Counts over the differing cells of one column. They add up over slices and parts of a table."""
 
     def __init__(self, column: ComparedColumn) -> None:
         self.column = column
         self.different = 0
-        self.null_against_value = 0
+        self.found_elsewhere: list[dict[str, Any]] = []
+        """Patterns that show only beside other columns (swapped columns), in document form."""
         self._labels: Counter[str] = Counter()
         self._details = Details()
-        self._transitions: pa.Table | None = _count_pairs(
-            pa.array([], column.type.storage), pa.array([], column.type.storage)
-        )
+        self._settled = Settled(column)
+        self._pairs = FrequentPairs(column.type)
         self._examples: dict[str, list[tuple[int, dict[str, Any]]]] = {}
 
-    def add(self, a: pa.Array, b: pa.Array, priority: npt.NDArray[np.uint64], key_of: KeyOf) -> None:
-        """Count differing cells: a[i] against b[i], in storage form.
+    def add(self, a: pa.Array, b: pa.Array, priority: npt.NDArray[np.uint64], key_of: KeyOf) -> Codes:
+        """Count differing cells: a[i] against b[i], in storage form. Returns their labels.
 
         `priority[i]` decides which cells become examples (lowest first; a function of the row's key, so
         that the choice does not hang on the order of rows). `key_of` gives the keys of positions.
         """
-        if len(a) == 0:
-            return
-        self.different += len(a)
         labels = classify(a, b, self.column.type, self._details)
-        names, codes = np.unique(labels, return_inverse=True)
-        for code, name in enumerate(names):
-            members = np.flatnonzero(codes == code)
-            self._labels[name] += members.size
-            best = members[np.argsort(priority[members], kind="stable")[:EXAMPLES]]
-            self._keep_examples(name, best, a, b, priority, key_of)
-        self.null_against_value = self._labels["null_to_value"] + self._labels["value_to_null"]
-        self._count_transitions(a, b)
+        if len(a) == 0:
+            return labels
+        self.different += len(a)
+        for code, count in enumerate(np.bincount(labels, minlength=len(LABELS)).tolist()):
+            if count:
+                self._labels[LABELS[code]] += count
+                members = np.flatnonzero(labels == code)
+                best = members[_lowest(priority[members], EXAMPLES)]
+                self._keep_examples(LABELS[code], best, a, b, priority, key_of)
+        self._settled.add(a, b, labels)
+        self._pairs.add(a, b, priority)
+        return labels
+
+    @property
+    def null_against_value(self) -> int:
+        """Cells with NULL on one side only."""
+        return self._labels["null_to_value"] + self._labels["value_to_null"]
+
+    def decisions(self) -> dict[str, str]:
+        """What each provisional label means, by the cells counted so far."""
+        return decide(self._labels)
 
     def classes(self) -> dict[str, int]:
         """Cells per class, largest first; they add up to `different`."""
         counts: Counter[str] = Counter()
         for label, count in self._decided().items():
-            counts[label.partition(":")[0]] += count
+            counts[class_of(label)] += count
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
-    def to_document(self) -> dict[str, Any]:
-        """The column's entry in the result document."""
-        labels, examples = self._decided(), self._decided_examples()
-        return {
+    def to_document(self, matched: int) -> dict[str, Any]:
+        """The column's entry in the result document; `matched` rows were compared.
+
+        `largest_difference` and `mean_difference` are absolute, as decimal text, in the column's unit, for
+        times in seconds; they are there when both sides of a differing cell have a finite number or a time.
+        """
+        document: dict[str, Any] = {
             "name": self.column.name,
+            "type": self.column.a.oracle_type,
             "different": self.different,
+            "share": int(1_000_000 * self.different / matched) / 1_000_000 if matched else 0.0,
             "null_against_value": self.null_against_value,
-            "classes": self.classes(),
-            "patterns": describe(
-                labels, self.different, self._details, self._frequent_transitions(), examples
-            ),
         }
+        distances = self._details.distances
+        if distances.cells:
+            document["largest_difference"] = number_text(distances.largest)
+            document["mean_difference"] = number_text(distances.mean())
+            if self.column.type.kind not in NUMERIC:
+                document["difference_unit"] = "seconds"
+        labels = self._decided()
+        transitions = self._pairs.transitions(self.different)
+        patterns = describe(
+            Found(
+                labels=labels,
+                different=self.different,
+                details=self._details,
+                transitions=transitions,
+                defaults=self._pairs.defaults(self.different),
+                examples=self._decided_examples(),
+            )
+        )
+        document["classes"] = self.classes()
+        document["patterns"] = sorted(
+            [*self.found_elsewhere, *patterns], key=lambda found: (-found["count"], found["sentence"])
+        )
+        document["suggestions"] = suggest(
+            self.column, labels, self._details, self._settled, transitions, self.different
+        )
+        return document
 
     def _decided(self) -> Counter[str]:
-        """Cells per label, where the column as a whole decides between rounded and truncated."""
+        """Cells per label, where the column as a whole decides the provisional ones."""
         counts = Counter(self._labels)
-        for side in ("a", "b"):
-            counts[self._decision(side)] += counts.pop(f"rounded|truncated:{side}", 0)
+        for label, meaning in self.decisions().items():
+            if label != meaning:
+                counts[meaning] += counts.pop(label, 0)
         return +counts
 
     def _decided_examples(self) -> dict[str, list[dict[str, Any]]]:
         ranked = {label: list(kept) for label, kept in self._examples.items()}
-        for side in ("a", "b"):
-            either = ranked.pop(f"rounded|truncated:{side}", [])
-            label = self._decision(side)
-            ranked[label] = sorted([*ranked.get(label, []), *either], key=itemgetter(0))[:EXAMPLES]
+        for label, meaning in self.decisions().items():
+            if label != meaning:
+                either = ranked.pop(label, [])
+                ranked[meaning] = sorted([*ranked.get(meaning, []), *either], key=itemgetter(0))[:EXAMPLES]
         return {label: [example for _, example in kept] for label, kept in ranked.items()}
-
-    def _decision(self, side: str) -> str:
-        cut = self._labels[f"truncated:{side}"] > self._labels[f"rounded:{side}"]
-        return f"truncated:{side}" if cut else f"rounded:{side}"
 
     def _keep_examples(
         self,
@@ -112,40 +144,29 @@ class Tally:
         priority: npt.NDArray[np.uint64],
         key_of: KeyOf,
     ) -> None:
+        kept = self._examples.setdefault(label, [])
+        ranks = priority[members].tolist()
+        if len(kept) == EXAMPLES and ranks and min(ranks) >= kept[-1][0]:
+            return
         rows = pa.array(members)
         cells = zip(
-            priority[members].tolist(),
+            ranks,
             key_of(members),
             texts(a.take(rows), self.column.type),
             texts(b.take(rows), self.column.type),
             strict=True,
         )
-        kept = self._examples.setdefault(label, [])
         kept.extend((rank, {"key": key, "a": one, "b": other}) for rank, key, one, other in cells)
         kept.sort(key=itemgetter(0))
         del kept[EXAMPLES:]
 
-    def _count_transitions(self, a: pa.Array, b: pa.Array) -> None:
-        if self._transitions is None:
-            return
-        counted = _count_pairs(a, b)
-        both = pa.concat_tables([self._transitions, counted]).group_by(["a", "b"]).aggregate([("n", "sum")])
-        self._transitions = both.rename_columns(["a", "b", "n"]) if both.num_rows <= MAX_TRANSITIONS else None
 
-    def _frequent_transitions(self) -> list[tuple[str | None, str | None, int]]:
-        """The pairs of values that occur often, most frequent first."""
-        if self._transitions is None:
-            return []
-        floor = max(FREQUENT_COUNT, math.ceil(FREQUENT_SHARE * self.different))
-        top = self._transitions.filter(pc.greater_equal(self._transitions.column("n"), floor))
-        a, b = (texts(top.column(side).combine_chunks(), self.column.type) for side in ("a", "b"))
-        counted = zip(a, b, top.column("n").to_pylist(), strict=True)
-        return sorted(counted, key=lambda item: (-item[2], str(item[:2])))
-
-
-def _count_pairs(a: pa.Array, b: pa.Array) -> pa.Table:
-    counted = pa.table([a, b], ["a", "b"]).group_by(["a", "b"]).aggregate([([], "count_all")])
-    return counted.rename_columns(["a", "b", "n"])
+def _lowest(priority: npt.NDArray[np.uint64], count: int) -> Rows:
+    """Positions of the lowest priorities, in their order."""
+    if priority.size > 4 * count:
+        first = np.sort(np.argpartition(priority, count)[:count])
+        return first[np.argsort(priority[first], kind="stable")]
+    return np.argsort(priority, kind="stable")[:count]
 
 
 def worst_first(tallies: Iterable[Tally]) -> Sequence[Tally]:

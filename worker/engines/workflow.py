@@ -14,6 +14,7 @@ from typing import Any
 from app.oracle.keys import shared_key
 from worker.engines.arrow_duckdb import ArrowDuckDBComparison
 from worker.engines.errors import BadPlan
+from worker.engines.files import ResultFile
 from worker.engines.keyfinding import ORIGIN, find_keys
 from worker.engines.plan import ComparisonPlan
 from worker.engines.progress import Progress
@@ -32,28 +33,6 @@ class Wanted:
     ml: bool = False
     export: bool = True
     repair: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ResultFile:
-    """A file beside the result document. `sha256` is in hexadecimal, `bytes` its size."""
-
-    name: str
-    path: Path
-    rows: int
-    bytes: int
-    sha256: str
-    media_type: str
-
-    def to_document(self) -> dict[str, Any]:
-        """What the result document says of the file; its place on this machine is not part of that."""
-        return {
-            "name": self.name,
-            "rows": self.rows,
-            "bytes": self.bytes,
-            "sha256": self.sha256,
-            "media_type": self.media_type,
-        }
 
 
 @dataclass(frozen=True, slots=True)

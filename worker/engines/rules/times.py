@@ -27,11 +27,11 @@ def excused_times(a: pa.Array, b: pa.Array, value_type: ValueType, rule: ColumnR
     if rule.zone_b is not None:
         seconds_b = _to_utc(seconds_b, rule.zone_b)
     whole, rest = divmod(int((rule.time_tolerance or 0) * _SECOND_NS), _SECOND_NS)
-    seconds, nanos = _distance(seconds_b - seconds_a, nanos_b - nanos_a)
+    seconds, nanos = distance(seconds_b - seconds_a, nanos_b - nanos_a)
     return np.asarray((seconds < whole) | ((seconds == whole) & (nanos <= rest)), np.bool_)
 
 
-def _distance(seconds: Numbers, nanos: Numbers) -> tuple[Numbers, Numbers]:
+def distance(seconds: Numbers, nanos: Numbers) -> tuple[Numbers, Numbers]:
     """The absolute value of seconds * 1e9 + nanos, its nanoseconds within the second."""
     carry = nanos // _SECOND_NS
     seconds, nanos = seconds + carry, nanos - carry * _SECOND_NS
