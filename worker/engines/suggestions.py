@@ -140,9 +140,9 @@ def _number_rules(
                 counts[decimals] += count
         if counts:
             decimals = max(counts, key=lambda d: (counts[d], d))
-            rule = _tolerance(decimals, details, f"by {how} to {decimals} decimals")
-            if counts[decimals] >= _REASON_SHARE * rule[1]:
-                found.append(rule)
+            tolerance = _tolerance(decimals, details, f"by {how} to {decimals} decimals")
+            if counts[decimals] >= _REASON_SHARE * tolerance[1]:
+                found.append(tolerance)
     noise = [
         n for n in range(_NOISE_DECIMALS, MAX_DECIMALS + 1) if _within(n, details) >= _NOISE_SHARE * different
     ]
