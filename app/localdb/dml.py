@@ -104,7 +104,7 @@ class Changes:
         """
         text = self._compiled.rowid_text
         if text is None:
-            return self._compiled.pg_text, False
+            return self._compiled.pg_text, self._compiled.counted
         if text.startswith("INSERT"):
             return text, False
         return f'WITH changed (r) AS ({text}) SELECT count(*), max(r COLLATE "C") FROM changed', True

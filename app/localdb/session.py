@@ -201,8 +201,9 @@ class Session:
     def run_dml(self, compiled: Compiled, values: Sequence[Any]) -> DmlResult:
         self._make_temporary(compiled)
         with self._mapped(compiled):
-            result = self.link.execute(compiled.pg_text, (), [_texts(values)])[0]
-        return result.count, decode_rows(result.rows, [column.type for column in compiled.columns])
+            result = self.link.execute(compiled.pg_text, (), [_texts(values)], counted=compiled.counted)[0]
+        rows = [] if compiled.counted else result.rows
+        return result.count, decode_rows(rows, [column.type for column in compiled.columns])
 
     def run_dml_many(
         self, compiled: Compiled, rows: Sequence[Sequence[Any]], save_exceptions: bool
@@ -210,12 +211,13 @@ class Session:
         """FORALL: the outcome of each row; without save_exceptions the first error is the last element."""
         kinds = [column.type for column in compiled.columns]
         outcomes: list[DmlResult | OracleError] = []
-        texts = [_texts(row) for row in rows]
-        for outcome in self._changes(compiled).each(texts, compiled.pg_text, going_on=save_exceptions):
+        texts, counted = [_texts(row) for row in rows], compiled.counted
+        changes = self._changes(compiled)
+        for outcome in changes.each(texts, compiled.pg_text, counted=counted, going_on=save_exceptions):
             if isinstance(outcome, OracleError):
                 outcomes.append(outcome)
             else:
-                outcomes.append((outcome.count, decode_rows(outcome.rows, kinds)))
+                outcomes.append((outcome.count, decode_rows([] if counted else outcome.rows, kinds)))
         return outcomes
 
     def run_ddl(self, text: str) -> None:

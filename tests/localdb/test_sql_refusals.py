@@ -179,10 +179,8 @@ def test_what_the_driver_would_take_for_a_bind(cursor: oracledb.Cursor) -> None:
 
 
 NOT_SUPPORTED = [
-    ("insert all into emp (id) values (1) into emp (id) values (2) select 1 from dual", "INSERT ALL"),
     ("select id from emp fetch first 10 percent rows only", "PERCENT"),
     ("select cursor(select 1 from dual) from dual", "CURSOR"),
-    ("select last_value(id ignore nulls) over (order by id) from emp", "IGNORE NULLS"),
     ("select * from emp as of scn 1", "flashback"),
     ("select * from emp@remote", "database link"),
     ("select * from emp sample (10)", "SAMPLE"),

@@ -142,6 +142,7 @@ class Compiled:
     has_rowid: bool = False  # add_rowid: the last column is the ROWID of the row
     # DML without RETURNING: the same text with the ROWID of each changed row returned (lastrowid)
     rowid_text: str | None = None
+    counted: bool = False  # DML: pg_text returns one row, the number of rows changed (INSERT ALL)
     # DML: the rows that pg_text returns are RETURNING values, columns describes them; then
     returning: list[int] = field(default_factory=list)  # indexes of the return binds, in order
     returning_refs: list[Expr] = field(default_factory=list)  # or the PL/SQL targets

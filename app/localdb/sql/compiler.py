@@ -158,6 +158,7 @@ def _dml(
     translator = Dml(asked)
     found = Compiled(Kind.DML, binds=binds)
     found.pg_text = translator.dml(tree)
+    found.counted = isinstance(tree, s.InsertAll)
     found.columns = [describe(c.name, c.ty, c.ex.nullable) for c in translator.returned]
     found.params, found.tables, found.temporary = translator.params, translator.tables, translator.temporary
     if translator.rowid is not None and not translator.returned:

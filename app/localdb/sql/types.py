@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -108,6 +108,8 @@ class Ty:
     national: bool = False
     bpchar: bool = False
     is_json: bool = False
+    # of a NUMBER: at most so many digits before and behind the point, when that is known
+    digits: tuple[int, int] | None = field(default=None, compare=False)
 
     @property
     def family(self) -> Family:

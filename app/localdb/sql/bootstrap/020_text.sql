@@ -172,6 +172,12 @@ begin
 end
 $$;
 
+-- ASCII: the bytes of the first character in UTF-8, as one number; CHR is the way back.
+create function oracle.ascii(value text) returns numeric
+    language sql immutable strict parallel safe
+    return case when value = '' then null
+                else ('x' || lpad(encode(convert_to(left(value, 1), 'UTF8'), 'hex'), 8, '0'))::bit(32)::bigint::numeric end;
+
 -- NCHR: the number is the character's code point.
 create function oracle.nchr(code numeric) returns text
     language plpgsql immutable strict parallel safe as $$

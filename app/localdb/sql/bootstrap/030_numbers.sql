@@ -49,7 +49,8 @@ create function oracle.remainder(numeric, numeric) returns numeric
 
 create function oracle.power(numeric, numeric) returns numeric
     language sql immutable parallel safe
-    return case when $2 between 0 and 16 and abs($1) between 1 and 1e6 and scale($2) = 0 and scale($1) = 0
+    return case when $1 is null or $2 is null then null
+                when $2 between 0 and 16 and abs($1) between 1 and 1e6 and scale($2) = 0 and scale($1) = 0
                 then oracle.num(trim_scale(power($1, $2)))
                 when $1 < 0 and $2 <> trunc($2)
                 then oracle.fail('ORA-01428: argument ''' || trim_scale($1)::text || ''' is out of range', $1)
@@ -74,6 +75,27 @@ create function oracle.ln(numeric) returns numeric
     language sql immutable parallel safe
     return case when $1 <= 0 then oracle.fail('ORA-01428: argument ''' || trim_scale($1)::text || ''' is out of range', $1)
                 else oracle.num(trim_scale(ln(round($1, 100)))) end;
+
+-- FIRST_VALUE and LAST_VALUE .. IGNORE NULLS: aggregates, so that they keep to the window's frame.
+create function oracle.keep_first(anyelement, anyelement) returns anyelement
+    language sql immutable parallel safe as 'select coalesce($1, $2)';
+create function oracle.keep_last(anyelement, anyelement) returns anyelement
+    language sql immutable parallel safe as 'select coalesce($2, $1)';
+create aggregate oracle.first_filled(anyelement) (sfunc = oracle.keep_first, stype = anyelement);
+create aggregate oracle.last_filled(anyelement) (sfunc = oracle.keep_last, stype = anyelement);
+
+create function oracle.nth_from_last(list anyarray, n integer) returns anyelement
+    language sql immutable parallel safe
+    as 'select list[cardinality(list) + 1 - n]';
+
+create function oracle.count_distinct(list anyarray) returns numeric
+    language sql immutable parallel safe
+    as 'select (select count(distinct v)::numeric from unnest(list) as t (v))';
+
+-- PERCENTILE_DISC over sorted values without NULLs.
+create function oracle.percentile_at(list anyarray, fraction numeric) returns anyelement
+    language sql immutable parallel safe
+    as 'select list[greatest(ceil(fraction * cardinality(list))::integer, 1)]';
 
 -- PERCENTILE_CONT over sorted values: interpolated linearly, NULLs left out.
 create function oracle.percentile(list numeric[], fraction numeric) returns numeric

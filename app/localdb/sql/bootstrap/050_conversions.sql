@@ -269,6 +269,10 @@ begin
                 perform oracle.bad_date('01858');
             end if;
             rest := substr(rest, length(digits) + 1);
+            if substr(digits, 7) ~ '[1-9]' then
+                raise exception using errcode = 'ORA00',
+                    message = 'ORA-03001: unimplemented feature: more than six decimals of a second are not supported by the local database';
+            end if;
             micros := round(('0.' || digits)::numeric * 1000000);
         elsif word = 'X' then
             if left(rest, 1) in ('.', ',') then

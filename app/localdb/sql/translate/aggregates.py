@@ -14,10 +14,11 @@ _RANKING = {
     "ROW_NUMBER": "row_number", "RANK": "rank", "DENSE_RANK": "dense_rank", "PERCENT_RANK": "percent_rank",
     "CUME_DIST": "cume_dist", "NTILE": "ntile",
 }  # fmt: skip
-_NAVIGATION = {
+NAVIGATION = {
     "LAG": "lag", "LEAD": "lead", "FIRST_VALUE": "first_value", "LAST_VALUE": "last_value",
     "NTH_VALUE": "nth_value",
 }  # fmt: skip
+_WHOLE_PARTITION = ("LISTAGG", "MEDIAN", "PERCENTILE_CONT", "PERCENTILE_DISC")
 _STATISTICS = {
     "STDDEV_POP": "stddev_pop", "STDDEV_SAMP": "stddev_samp", "VAR_POP": "var_pop", "VAR_SAMP": "var_samp",
     "STDDEV": "stddev_samp", "VARIANCE": "var_samp",
@@ -32,7 +33,7 @@ AGGREGATES = frozenset(
      "APPROX_COUNT_DISTINCT", "ANY_VALUE", "STATS_MODE", "BIT_AND_AGG", "GROUPING", "GROUPING_ID",
      *_STATISTICS, *_PAIRS]
 )  # fmt: skip
-ANALYTIC = frozenset([*_RANKING, *_NAVIGATION, "RATIO_TO_REPORT"])
+ANALYTIC = frozenset([*_RANKING, *NAVIGATION, "RATIO_TO_REPORT"])
 _INTEGER_RANKS = frozenset(["ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE"])
 
 
@@ -67,14 +68,16 @@ class Aggregates(Names):
         return found
 
     def _windowed(self, name: str, node: n.Call) -> Ex:
-        if node.distinct:
-            raise unsupported(f"{name}(DISTINCT ...) OVER (...)", node.offset)
-        if name in ("LISTAGG", "MEDIAN", "PERCENTILE_CONT", "PERCENTILE_DISC") or node.keep is not None:
-            raise unsupported(f"{name} ... OVER (...)", node.offset)
-        over = self._over(node)
-        return self._aggregate_sql(name, node, over)
+        if node.keep is not None:
+            raise unsupported(f"{name} ... KEEP ... OVER (...)", node.offset)
+        if name in _WHOLE_PARTITION or node.distinct:
+            return self.over_partition(name, node)
+        return self._aggregate_sql(name, node, self.over(node))
 
-    def _one(self, name: str, node: n.Call, count: int = 1) -> list[Ex]:
+    @abstractmethod
+    def over_partition(self, name: str, node: n.Call) -> Ex: ...
+
+    def one(self, name: str, node: n.Call, count: int = 1) -> list[Ex]:
         if len(node.args) < count:
             raise refuse(909 if not node.args else 938, node.offset)
         if len(node.args) > count:
@@ -90,7 +93,7 @@ class Aggregates(Names):
                 if node.distinct:
                     raise refuse(936, node.args[0].offset)
                 return Ex(f"count(*){over}::numeric", NUMBER, False)
-            [argument] = self._one(name, node)
+            [argument] = self.one(name, node)
             if argument.ty.family in (Family.CLOB, Family.BLOB) and distinct:
                 raise refuse(932, node.offset, "-", argument.ty.family.upper())
             return Ex(f"count({distinct}{argument.sql}){over}::numeric", NUMBER, False)
@@ -99,9 +102,9 @@ class Aggregates(Names):
         if name in ("PERCENTILE_CONT", "PERCENTILE_DISC"):
             return self._percentile(name, node)
         if name in _PAIRS:
-            x, y = (c.to_number(a) for a in self._one(name, node, 2))
+            x, y = (c.to_number(a) for a in self.one(name, node, 2))
             return Ex(f"{_PAIRS[name]}({x.sql}, {y.sql}){over}::numeric", NUMBER)
-        [argument] = self._one(name, node)
+        [argument] = self.one(name, node)
         family = argument.ty.family
         if name in ("MIN", "MAX"):
             if family in (Family.CLOB, Family.BLOB):
@@ -113,7 +116,7 @@ class Aggregates(Names):
                 return Ex(f"{name.lower()}({distinct}{c.to_float(argument).sql}){over}", DOUBLE)
             number = c.to_number(argument, node.args[0].offset).sql
             if name == "SUM":
-                return Ex(f"sum({distinct}{number}){over}", NUMBER)
+                return Ex(f"oracle.num(sum({distinct}{number}){over})", NUMBER)
             return Ex(f"oracle.div(sum({distinct}{number}){over}, count({distinct}{number}){over})", NUMBER)
         return self._other_aggregate(name, node, argument, distinct, over)
 
@@ -157,7 +160,7 @@ class Aggregates(Names):
     def _percentile(self, name: str, node: n.Call) -> Ex:
         if not node.within_group or len(node.within_group) != 1:
             raise refuse(30491, node.offset)
-        [fraction] = (c.to_number(a) for a in self._one(name, node))
+        [fraction] = (c.to_number(a) for a in self.one(name, node))
         key = self.value(node.within_group[0].value)
         order = self.order_list(node.within_group)
         if name == "PERCENTILE_DISC":
@@ -171,7 +174,7 @@ class Aggregates(Names):
     def _kept(self, name: str, node: n.Call, keep: n.Keep) -> Ex:
         if name not in ("MIN", "MAX"):
             raise unsupported(f"{name} ... KEEP", node.offset)
-        [argument] = self._one(name, node)
+        [argument] = self.one(name, node)
         text = c.to_text(argument) if argument.ty.bpchar else argument
         items = keep.order
         if keep.last:
@@ -188,38 +191,21 @@ class Aggregates(Names):
                 raise refuse(939, node.offset)
             if node.over is not None and not node.over.order:
                 raise refuse(30485, node.offset)
-            sql = f"{_RANKING[name]}(){self._over(node)}::numeric"
+            sql = f"{_RANKING[name]}(){self.over(node)}::numeric"
             return Ex(sql if name in _INTEGER_RANKS else f"oracle.num({sql})", NUMBER, False)
         if name == "NTILE":
-            [buckets] = (c.to_number(a) for a in self._one(name, node))
-            return Ex(f"ntile(trunc({buckets.sql})::int){self._over(node)}::numeric", NUMBER)
+            [buckets] = (c.to_number(a) for a in self.one(name, node))
+            return Ex(f"ntile(trunc({buckets.sql})::int){self.over(node)}::numeric", NUMBER)
         if name == "RATIO_TO_REPORT":
-            [number] = (c.to_number(a) for a in self._one(name, node))
-            return Ex(f"oracle.div({number.sql}, nullif(sum({number.sql}){self._over(node)}, 0))", NUMBER)
-        if node.nulls == "IGNORE":
-            raise unsupported(f"{name} IGNORE NULLS", node.offset)
-        return self._navigation(name, node)
+            [number] = (c.to_number(a) for a in self.one(name, node))
+            return Ex(f"oracle.div({number.sql}, nullif(sum({number.sql}){self.over(node)}, 0))", NUMBER)
+        return self.navigation(name, node)
 
-    def _navigation(self, name: str, node: n.Call) -> Ex:
-        limit = {"LAG": 3, "LEAD": 3, "NTH_VALUE": 2}.get(name, 1)
-        if not 1 <= len(node.args) <= limit:
-            raise refuse(938 if not node.args else 939, node.offset)
-        if name in ("LAG", "LEAD") and node.over is not None and not node.over.order:
-            raise refuse(30485, node.offset)
-        values = [self.value(argument.value) for argument in node.args]
-        first = c.to_text(values[0]) if values[0].ty.bpchar else values[0]
-        arguments = [first.sql]
-        if len(values) > 1:
-            arguments.append(f"trunc({c.to_number(values[1]).sql})::int")
-        if len(values) > 2:
-            arguments.append(c.convert(values[2], first.ty.family, node.args[2].offset).sql)
-            if values[2].sql == "NULL":
-                arguments.pop()
-        if node.from_last:
-            raise unsupported("NTH_VALUE ... FROM LAST", node.offset)
-        return Ex(f"{_NAVIGATION[name]}({', '.join(arguments)}){self._over(node)}", first.ty)
+    @abstractmethod
+    def navigation(self, name: str, node: n.Call) -> Ex: ...
 
-    def _over(self, node: n.Call) -> str:
+    def over(self, node: n.Call, frame: str = "", order: list[n.OrderItem] | None = None) -> str:
+        """The OVER clause, with a frame of ours or an order that stands elsewhere."""
         window = node.over
         if window is None:
             return ""
@@ -229,9 +215,12 @@ class Aggregates(Names):
         parts = []
         if window.partition:
             parts.append("PARTITION BY " + ", ".join(self.key(item) for item in window.partition))
-        if window.order:
-            parts.append(f"ORDER BY {self.order_list(window.order, ranged=window.frame is not None)}")
-        if window.frame is not None:
+        if window.order or order:
+            items = window.order or order or []
+            parts.append(f"ORDER BY {self.order_list(items, ranged=window.frame is not None)}")
+        if frame:
+            parts.append(frame)
+        elif window.frame is not None:
             if not window.order:
                 raise refuse(30485, node.offset)
             parts.append(self._frame(window.frame, window.order))

@@ -12,14 +12,14 @@ from app.localdb.sql.parser import Parser
 from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.translate import conversions as c
 from app.localdb.sql.translate.base import Circumstances
-from app.localdb.sql.translate.queries import Queries
+from app.localdb.sql.translate.multi_insert import MultiInsert
 from app.localdb.sql.translate.relation import Output
 from app.localdb.sql.translate.scope import Block, Source
 from app.localdb.sql.translate.walk import mentions
 from app.localdb.sql.types import FAMILIES, Ex, Family, Ty, of_column, pg_type, quote, text_literal
 
 
-class Dml(Queries):
+class Dml(MultiInsert):
     """Every method answers the PostgreSQL text; RETURNING columns are left in `returned`."""
 
     def __init__(self, circumstances: Circumstances) -> None:
@@ -38,7 +38,9 @@ class Dml(Queries):
             return self._delete(node)
         if isinstance(node, s.Merge):
             return self._merge(node)
-        return self._insert_all(node)
+        text = self.insert_all(node)
+        self.target = None
+        return text
 
     # -- targets and assignments -----------------------------------------------------------------------------
 
@@ -189,9 +191,6 @@ class Dml(Queries):
         for index, output in enumerate(relation.columns):
             output.ident = f"c{index}"
         return relation.sql
-
-    def _insert_all(self, node: s.InsertAll) -> str:
-        raise unsupported("INSERT ALL", node.offset)
 
     # -- UPDATE, DELETE --------------------------------------------------------------------------------------
 

@@ -92,6 +92,8 @@ class Expressions(Calls):
             found = re.fullmatch(r"([+-]?\d{1,4})-(\d{1,2})-(\d{1,2})", text)
             if found is None:
                 raise refuse(1861, node.offset)
+            if text.startswith("-") and int(found.group(1)) >= -4712:
+                raise unsupported("years before Christ", node.offset)
             year, month, day = (int(part) for part in found.groups())
             checked = _date(year, month, day, node.offset)
             return Ex(f"'{checked:%Y-%m-%d}'::oracle.date", DATE, False)
@@ -105,6 +107,8 @@ class Expressions(Calls):
         if hour > 23 or minute > 59 or second > 59:
             raise refuse(1850 if hour > 23 else 1851 if minute > 59 else 1852, node.offset)
         stamp = datetime(year, month, day, hour, minute, second).isoformat(" ") + (found.group(7) or "")  # noqa: DTZ001
+        if (found.group(7) or "")[7:].strip("0"):
+            raise unsupported("more than six decimals of a second", node.offset)
         zone = found.group(8)
         if not zone:
             return Ex(f"'{stamp}'::timestamp", TIMESTAMP, False)
@@ -173,7 +177,10 @@ class Expressions(Calls):
         x, y = c.to_number(left, offset), c.to_number(right, offset)
         if op == "/":
             return Ex(f"oracle.div({x.sql}, {y.sql})", NUMBER, nullable)
-        return Ex(f"({x.sql} {op} {y.sql})", NUMBER, nullable)
+        bounds = _bounds(op, x, y)
+        if bounds is not None:
+            return Ex(f"({x.sql} {op} {y.sql})", Ty(OraType.NUMBER, digits=bounds), nullable)
+        return Ex(f"oracle.num({x.sql} {op} {y.sql})", NUMBER, nullable)
 
     def _date_arithmetic(self, op: str, left: Ex, right: Ex, offset: int, nullable: bool) -> Ex:
         a, b = left.ty.family, right.ty.family
@@ -372,6 +379,26 @@ _EXTRACTS: dict[Family, frozenset[str]] = {
 }
 
 
+def _digits(ex: Ex) -> tuple[int, int] | None:
+    """How many digits a number has at most before and behind the point; None when that is not known."""
+    ty = ex.ty
+    if ty.digits is not None:
+        return ty.digits
+    if ty.precision and ty.scale != -127:
+        return max(ty.precision - ty.scale, 0), max(ty.scale, 0)
+    literal = re.fullmatch(r"(\d+)(?:\.(\d*))?::numeric", ex.sql)
+    return (len(literal[1]), len(literal[2] or "")) if literal else None
+
+
+def _bounds(op: str, left: Ex, right: Ex) -> tuple[int, int] | None:
+    """The digits of left op right when NUMBER holds them all, so that nothing has to be rounded."""
+    a, b = _digits(left), _digits(right)
+    if a is None or b is None:
+        return None
+    both = (a[0] + b[0], a[1] + b[1]) if op == "*" else (max(a[0], b[0]) + 1, max(a[1], b[1]))
+    return both if sum(both) <= 38 else None
+
+
 def _loose(ty: Ty) -> Ty:
     return NUMBER if ty.family is Family.NUMBER else ty
 
@@ -425,6 +452,8 @@ def _micros(node: n.Interval) -> int:
         ),
         Decimal(0),
     )
+    if seconds * 1_000_000 % 1:
+        raise unsupported("more than six decimals of a second", node.offset)
     micros = int(seconds * 1_000_000)
     return -micros if found.group(1) == "-" else micros
 

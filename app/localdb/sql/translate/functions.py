@@ -60,6 +60,7 @@ PLAIN: dict[str, Plain] = {
     "INITCAP": Plain("t", 1, "initcap({0})", _same_text, True),
     "NLS_UPPER": Plain("t", 1, "upper({0})", _same_text, True),
     "NLS_LOWER": Plain("t", 1, "lower({0})", _same_text, True),
+    "NLS_INITCAP": Plain("t", 1, "initcap({0})", _same_text, True),
     "LENGTH": Plain("t", 1, "length({0})::numeric", NUMBER),
     "LENGTHC": Plain("t", 1, "length({0})::numeric", NUMBER),
     "SUBSTR": Plain("tnn", 2, "oracle.substr({})", _same_text, True),
@@ -72,9 +73,9 @@ PLAIN: dict[str, Plain] = {
     "RPAD": Plain("tnt", 2, "oracle.rpad({})", VARCHAR2, True),
     "LTRIM": Plain("tt", 1, "nullif(ltrim({}), '')", _same_text, True),
     "RTRIM": Plain("tt", 1, "nullif(rtrim({}), '')", _same_text, True),
-    "ASCII": Plain("t", 1, "ascii({0})::numeric", NUMBER),
+    "ASCII": Plain("t", 1, "oracle.ascii({0})", NUMBER),
     "CHR": Plain("n", 1, "oracle.chr({0})", varchar2(1)),
-    "NCHR": Plain("n", 1, "oracle.chr({0})", varchar2(1)),
+    "NCHR": Plain("n", 1, "oracle.nchr({0})", varchar2(1)),
     "UNISTR": Plain("t", 1, "oracle.unistr({0})", VARCHAR2),
     "ASCIISTR": Plain("t", 1, "oracle.asciistr({0})", VARCHAR2),
     "SOUNDEX": Plain("t", 1, "oracle.soundex({0})", varchar2(4)),
@@ -85,7 +86,7 @@ PLAIN: dict[str, Plain] = {
     "REGEXP_COUNT": Plain("ttnt", 2, "oracle.regexp_count({})", NUMBER),
     # numbers
     "SQRT": Plain("n", 1, "oracle.sqrt({0})", NUMBER),
-    "EXP": Plain("n", 1, "oracle.num(exp({0}))", NUMBER),
+    "EXP": Plain("n", 1, "oracle.exp({0})", NUMBER),
     "LN": Plain("n", 1, "oracle.ln({0})", NUMBER),
     "LOG": Plain("nn", 2, "oracle.div(oracle.ln({1}), oracle.ln({0}))", NUMBER),
     "POWER": Plain("nn", 2, "oracle.power({})", NUMBER),
@@ -151,7 +152,7 @@ PLAIN: dict[str, Plain] = {
 # Functions of Oracle that the local database does not have: they are refused by name, not as unknown.
 NOT_KNOWN = frozenset(
     ["XMLTYPE", "XMLELEMENT", "XMLAGG", "XMLFOREST", "XMLSERIALIZE", "XMLPARSE", "XMLQUERY", "EXTRACTVALUE",
-     "DUMP", "NLSSORT", "NLS_INITCAP", "CONVERT", "JSON_TRANSFORM",
+     "DUMP", "NLSSORT", "CONVERT", "JSON_TRANSFORM",
      "JSON_SCALAR", "JSON_DATAGUIDE", "COLLECT", "BIN_TO_NUM", "TO_MULTI_BYTE", "TO_SINGLE_BYTE", "NEW_TIME",
      "SYS_XMLGEN", "ORA_INVOKING_USER", "CORR_S", "CORR_K", "BFILENAME", "VALIDATE_CONVERSION",
      "COMPOSE", "DECOMPOSE", "NLS_CHARSET_ID", "NLS_CHARSET_NAME", "POWERMULTISET", "CARDINALITY"]

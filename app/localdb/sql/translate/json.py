@@ -8,7 +8,7 @@ from app.localdb.contract import OraType
 from app.localdb.sql import nodes as n
 from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.translate import conversions as c
-from app.localdb.sql.translate.aggregates import Aggregates
+from app.localdb.sql.translate.windows import Windows
 from app.localdb.sql.types import (
     BOOLEAN,
     CLOB,
@@ -32,7 +32,7 @@ def checked_path(path: str, offset: int) -> str:
     return path
 
 
-class Json(Aggregates):
+class Json(Windows):
     """PostgreSQL 18 has the SQL/JSON functions; what differs is what happens to text that is no JSON."""
 
     @abstractmethod
