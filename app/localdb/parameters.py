@@ -61,12 +61,12 @@ _HARMLESS = frozenset(
     }
 )
 
-_OFFSET = re.compile(r"([+-]?)(\d{1,2}):(\d{2})$")
+_OFFSET = re.compile(r"([+-]?)(\d{1,2}):(\d{1,2})")
 
 
 def zone_minutes(zone: str) -> int:
     """Minutes east of UTC of `+02:00` or of a region now. Raises ORA-01882."""
-    offset = _OFFSET.match(zone.strip())
+    offset = _OFFSET.fullmatch(zone.strip())
     if offset:
         minutes = int(offset[2]) * 60 + int(offset[3])
         minutes = -minutes if offset[1] == "-" else minutes
@@ -81,6 +81,14 @@ def zone_minutes(zone: str) -> int:
         raise OracleError(1882, "timezone region not found") from error
     delta = now.utcoffset() or dt.timedelta()
     return int(delta.total_seconds() // 60)
+
+
+def zone_text(zone: str) -> str:
+    """A time zone as the session keeps it: an offset in the form +02:00, a region as it is."""
+    if not _OFFSET.fullmatch(zone.strip()):
+        return zone
+    minutes = zone_minutes(zone)
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
 def check(options: Mapping[str, object]) -> dict[str, str]:

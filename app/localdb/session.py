@@ -16,7 +16,7 @@ from app.localdb.ddl import Definition
 from app.localdb.dml import Changes, bound
 from app.localdb.errors import OracleError, from_postgres, oracle_error
 from app.localdb.link import Link, Mark
-from app.localdb.parameters import NLS_DEFAULTS, check, zone_minutes
+from app.localdb.parameters import NLS_DEFAULTS, check, zone_minutes, zone_text
 from app.localdb.pg import PgError
 from app.localdb.sql.compiled import Compiled, Effect, make_temporary
 from app.localdb.statements import Statement
@@ -139,7 +139,7 @@ class Session:
 
     def set_time_zone(self, offset: str) -> None:
         self.time_zone_minutes = zone_minutes(offset)
-        self.link.set("oracle.time_zone", offset)
+        self.link.set("oracle.time_zone", zone_text(offset))
 
     def set_context(self, namespace: str, values: Mapping[str, str | None]) -> None:
         """See wire.backend. CLIENTCONTEXT is the one namespace that every client may write."""

@@ -187,3 +187,10 @@ def test_a_described_statement_takes_a_define(connection: oracledb.Connection) -
     cursor = connection.cursor()
     cursor.parse("select to_clob('x') from dual")
     assert cursor.description[0].type_code is oracledb.DB_TYPE_CLOB
+
+
+def test_a_time_zone_is_shown_with_two_digits(connection: oracledb.Connection) -> None:
+    cursor = connection.cursor()
+    for given, shown in (("-8:0", "-08:00"), ("+5:30", "+05:30"), ("UTC", "UTC")):
+        cursor.execute(f"alter session set time_zone = '{given}'")
+        assert cursor.execute("select sessiontimezone from dual").fetchone() == (shown,)

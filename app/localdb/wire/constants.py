@@ -68,6 +68,7 @@ class Function:
     EXECUTE: Final = 94
     LOB: Final = 96
     CLOSE_CURSORS: Final = 105
+    CANCEL_CURSORS: Final = 120
     AUTH_PHASE_TWO: Final = 115
     AUTH_PHASE_ONE: Final = 118
     SUBSCRIBE: Final = 125

@@ -154,6 +154,13 @@ class Cursors:
             cursor.close_result()
             self.close_children(cursor)
 
+    def cancel(self, number: int) -> None:
+        """Nothing more will be fetched, but the statement stays and can be executed again."""
+        cursor = self._open.get(number)
+        if cursor is not None:
+            cursor.close_result()
+            self.close_children(cursor)
+
     def close_children(self, cursor: ServerCursor) -> None:
         children, cursor.children = cursor.children, []
         for child in children:

@@ -31,11 +31,13 @@ MIN_VERSION = 315
 # Where fields stand within the payload of CONNECT.
 CONNECT_DATA_LENGTH, CONNECT_DATA_OFFSET, LARGE_SDU = 16, 18, 50
 MAX_CONNECT_DATA = 230  # longer connect data comes in a packet of its own
+CAP_TIME_ZONE = 1  # in the runtime capabilities
 CAP_FIELD_VERSION, CAP_TTC4, TTC4_END_OF_RESPONSE = 7, 40, 0x20
 COMPILE_CAPS = bytes(CAP_FIELD_VERSION) + bytes((FieldVersion.MAX,)) + bytes(55 - CAP_FIELD_VERSION - 1)
 RUNTIME_CAPS = bytes(6) + b"\x04"  # strings of 32767 bytes
 MAX_OPEN_CURSORS = 1000
 MAX_IDENTIFIER = 128
+MAX_SERVER_NAME = 47  # what node-oracledb has room for
 INSTANCE = "FREE"
 WRONG_PASSWORD = OracleError(1017, "invalid username/password; logon denied")
 
@@ -130,7 +132,10 @@ class Handshake:
                 bytes((Accept.NO_NETWORK_ENCRYPTION, Accept.NO_NETWORK_ENCRYPTION)),
                 bytes(8),
                 self.sdu.to_bytes(4, "big"),
-                bytes(5),
+                self.sdu.to_bytes(
+                    4, "big"
+                ),  # TDU, as large; python-oracledb does not read it, node-oracledb does
+                bytes(1),
                 flags.to_bytes(4, "big"),
             )
         )
@@ -195,7 +200,7 @@ class Handshake:
         return b"".join(
             (
                 bytes((Message.PROTOCOL, 6, 0)),
-                self.backend.banner.encode() + b"\0",
+                self.backend.banner.encode()[:MAX_SERVER_NAME] + b"\0",
                 CHARSET_UTF8.to_bytes(2, "little"),
                 bytes(3),
                 len(form).to_bytes(2, "big"),
@@ -208,8 +213,9 @@ class Handshake:
     def _read_data_types(self) -> None:
         reader = self.channel.reader
         reader.skip(5)
-        caps = reader.data() or b""
-        reader.data()
+        caps, runtime = reader.data() or b"", reader.data() or b""
+        if runtime[CAP_TIME_ZONE : CAP_TIME_ZONE + 1] == b"\1":
+            reader.skip(11)  # the client's time zone; node-oracledb sends it before it knows the server
         while reader.u16():
             reader.skip(6)
         if len(caps) <= CAP_TTC4:

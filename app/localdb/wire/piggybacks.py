@@ -28,6 +28,10 @@ def apply(
         reader.u8()
         for number in reader.ubs(reader.ub()):
             cursors.close(number)
+    elif function == Function.CANCEL_CURSORS:
+        reader.u8()
+        for number in reader.ubs(reader.ub()):
+            cursors.cancel(number)
     elif function == Function.END_TO_END:
         _end_to_end(reader, session)
     elif function == Function.SET_SCHEMA:
