@@ -128,7 +128,8 @@ class ChangeNotifications:
             connection.script(
                 "set lock_timeout = '5s';"
                 + ";".join(
-                    f'create trigger "$cqn_{letter}" after {event} on {target} {referencing} for each statement'
+                    # Two clients may subscribe at once: the second waits for the table and replaces them.
+                    f'create or replace trigger "$cqn_{letter}" after {event} on {target} {referencing} for each statement'
                     f" execute function concord_catalog.note_change({literal(f'{schema}.{name}')},"
                     f" {literal('rowids' if referencing else '')})"
                     for letter, event, referencing in triggers

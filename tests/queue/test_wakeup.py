@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from app.jobs.store import OracleJobStorage
 from app.oracle.pool import OraclePool
 from app.settings import Settings
 from tests.queue.conftest import Queue
+from tests.queue.sockets import cut, sockets_to
 from worker.wakeup import ChangeNotification
 
 
@@ -65,25 +65,6 @@ async def listening(settings: Settings, **options: float) -> AsyncIterator[Bell]
         bell.task.cancel()
         await asyncio.gather(bell.task, return_exceptions=True)
         await pool.close()
-
-
-def sockets_to(port: int) -> set[int]:
-    """Descriptors of this process's connections to a port of the database."""
-    found = set()
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            if not os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
-                continue
-            with socket.socket(fileno=os.dup(int(name))) as each:
-                if each.family in (socket.AF_INET, socket.AF_INET6) and each.getpeername()[1] == port:
-                    found.add(int(name))
-    return found
-
-
-def cut(descriptors: set[int]) -> None:
-    for descriptor in descriptors:
-        with socket.socket(fileno=os.dup(descriptor)) as each:
-            each.shutdown(socket.SHUT_RDWR)
 
 
 def test_a_committed_job_rings_and_nothing_else_does(queue: Queue) -> None:
