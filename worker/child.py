@@ -1,8 +1,8 @@
-"""One job in a process of its own: `python -m worker.child FD`, started by the worker, never by hand.
+"""One job in a process of its own, forked from the zygote (worker.zygote).
 
-The job's spec comes as one JSON document on standard input; progress and last words go as JSON lines to the
-pipe FD: {"progress": 0..1, "step": "..."}, then one of {"result": {...}} and {"error": {"code", "sentence",
-"retryable", "detail"}}. The process dies with its parent. A crash here harms no other job.
+The job's spec comes as one JSON document on one descriptor; progress and last words go as JSON lines to another:
+{"progress": 0..1, "step": "..."}, then one of {"result": {...}} and {"error": {"code", "sentence", "retryable",
+"detail"}}. The process dies with its parent. A crash here harms no other job.
 """
 
 from __future__ import annotations
@@ -31,12 +31,11 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LOOK_FOR_PARENT_SECONDS = 1.0
 
 
-def main() -> int:
-    """Run the job on standard input; the exit status is 0 when last words were sent."""
-    with os.fdopen(int(sys.argv[1]), "wb") as pipe:
-        spec = json.load(sys.stdin.buffer)
-        die_with_parent(spec.pop("parent_pid"))
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+def run_job(spec_descriptor: int, words_descriptor: int) -> int:
+    """Run the job; returns the process's exit status, 0 when last words were sent."""
+    with os.fdopen(words_descriptor, "wb") as pipe:
+        with os.fdopen(spec_descriptor, "rb") as file:
+            spec = json.load(file)
         runner = load(spec.pop("runner"))
         work_dir, results_dir = Path(spec.pop("work_dir")), Path(spec.pop("results_dir"))
         task = Task(work_dir=work_dir, results_dir=results_dir, **spec)
@@ -103,7 +102,3 @@ def _send(pipe: BinaryIO, message: dict[str, Any]) -> None:
     with contextlib.suppress(BrokenPipeError):
         pipe.write(line)
         pipe.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -102,4 +102,10 @@ def run(task: Task, report: Report) -> dict[str, Any]:
     return outcome.document
 
 
-KINDS = {"COMPARE": Kind(runner="worker.compare:run", prepare=prepare)}
+KINDS = {
+    "COMPARE": Kind(
+        runner="worker.compare:run",
+        prepare=prepare,
+        preload=("worker.engines.workflow", "worker.engines.arrow_duckdb", "worker.engines.sources.oracle"),
+    )
+}

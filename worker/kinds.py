@@ -25,8 +25,10 @@ class Kind:
     """One kind of job.
 
     runner: "module:function" of a worker.task.Runner, imported only in the job's process. prepare: reads the
-    job's request and gives the JSON-able form that the runner gets; raises Refused or OracleError.
+    job's request and gives the JSON-able form that the runner gets; raises Refused or OracleError. preload:
+    modules that its jobs need, imported once for all processes.
     """
 
     runner: str
     prepare: Prepare
+    preload: tuple[str, ...] = ()

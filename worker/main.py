@@ -35,6 +35,7 @@ from worker.kinds import Kind
 from worker.lease import Lease, State
 from worker.outcome import Stop
 from worker.pacing import Pause
+from worker.processes import JobProcesses
 from worker.running import Run
 from worker.wakeup import Bell, ChangeNotification, NoBell
 
@@ -60,6 +61,7 @@ class Worker:
         self._kinds = kinds
         self._storage = storage = OracleJobStorage(pool)
         self._dictionary = Dictionary(pool, user=settings.db_user, hidden_owner=settings.db_owner)
+        self._processes = JobProcesses(sorted({name for kind in kinds.values() for name in kind.preload}))
         self._runs: dict[asyncio.Task[None], Run] = {}
         self._draining = asyncio.Event()
         self._hurry = asyncio.Event()  # the grace is over
@@ -83,6 +85,7 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop, number)
         log.info("worker started", slots=self._settings.worker_slots, wakeup=self._settings.wakeup)
+        self._processes.warm_up()
         beating = asyncio.create_task(self._lease.run())
         background = [beating, asyncio.create_task(self._bell.run(self._ring))]
         claiming = asyncio.create_task(self._claim_until_draining())
@@ -90,6 +93,7 @@ class Worker:
             await self._until_draining(claiming, *background)
             return await self._drain(claiming, beating)
         finally:
+            self._processes.close()
             await _end(*background)
 
     async def _until_draining(self, *tasks: asyncio.Task[None]) -> None:
@@ -165,6 +169,7 @@ class Worker:
             storage=self._storage,
             dictionary=self._dictionary,
             settings=self._settings,
+            processes=self._processes,
             worker_id=self.worker_id,
             give_up=self._leave_now,
         )
@@ -298,6 +303,7 @@ def run(settings: Settings, kinds: Mapping[str, Kind] | None = None) -> int:
     kinds: what this worker can do; every kind of the product if None.
     """
     configure_logging(settings)
+    faulthandler.enable()
     if kinds is None:
         from worker.compare import KINDS
 

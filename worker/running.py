@@ -11,10 +11,8 @@ import contextlib
 import json
 import os
 import shutil
-import sys
 import tempfile
 import time
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,6 +30,7 @@ from app.settings import Settings
 from worker.kinds import Kind, Refused
 from worker.outcome import Failed, Finished, Limits, Outcome, Stop, Stopped, causes, judge
 from worker.pacing import Pause
+from worker.processes import JobProcess, JobProcessError, JobProcesses
 
 Result = TypeVar("Result")
 log = structlog.get_logger("worker")
@@ -41,7 +40,7 @@ _GUARD_SECONDS = 0.2  # between two looks at memory and time
 _RETRY_SECONDS = (0.5, 10.0)  # of a write that the database could not take
 _PIPE_CHUNK = 64 * 1024
 _ESTIMATE_FROM = 0.02  # of the work done; before that the rest of the time is anybody's guess
-_ENVIRONMENT = {"ORA_SDTZ": "UTC"}
+_LAST_WORDS_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -63,10 +62,11 @@ class Run:
     storage: OracleJobStorage
     dictionary: Dictionary
     settings: Settings
+    processes: JobProcesses
     worker_id: str
     give_up: asyncio.Event  # set when the worker must leave now: writes are not tried again
     _heard: _Heard = field(default_factory=_Heard)
-    _process: Process | None = None
+    _process: JobProcess | None = None
     _stopped: Stop | None = None
     _started: float = 0.0
 
@@ -96,9 +96,8 @@ class Run:
         self._kill()
 
     def _kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+        if self._process is not None:
+            self._process.kill()
 
     # The attempt
 
@@ -129,42 +128,28 @@ class Run:
         limits = Limits(self.settings.job_memory_mb, self.settings.job_time_limit_seconds)
         if self._stopped is not None:  # while the request was being read
             return judge(0, self._stopped, None, limits)
-        receiving, sending = os.pipe()
         try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "worker.child",
-                str(sending),
-                stdin=PIPE,
-                pass_fds=(sending,),
-                start_new_session=True,  # Ctrl-C in the terminal is for the worker, which then drains
-                env={**os.environ, **_ENVIRONMENT},
-            )
-        except OSError:
-            os.close(receiving)
-            raise
-        finally:
-            os.close(sending)
+            process = await self.processes.spawn(self._spec(kind, request, folder))
+        except JobProcessError as error:
+            return Failed("crashed", str(error), retryable=True)
         self._process = process
-        reader = asyncio.create_task(self._read(receiving))
+        reader = asyncio.create_task(self._read(process.words))
         watchers = [asyncio.create_task(self._exchange()), asyncio.create_task(self._guard(process, limits))]
         try:
             if self._stopped is not None:
                 self._kill()
-            await self._hand_over(process, kind, request, folder)
             exit_status = await process.wait()
-            await reader
+            # What it said is in the pipe by now; only a process of its own that it left behind keeps it open.
+            await asyncio.wait({reader}, timeout=_LAST_WORDS_SECONDS)
         finally:
             for task in (reader, *watchers):
                 task.cancel()
             await asyncio.gather(reader, *watchers, return_exceptions=True)
         return judge(exit_status, self._stopped, self._heard.last_words, limits)
 
-    async def _hand_over(self, process: Process, kind: Kind, request: dict[str, Any], folder: Path) -> None:
-        """Give the child its spec. Secrets travel here and not in arguments or the environment."""
+    def _spec(self, kind: Kind, request: dict[str, Any], folder: Path) -> bytes:
+        """What the process needs to know. Secrets travel here and not in arguments or the environment."""
         spec = {
-            "parent_pid": os.getpid(),
             "runner": kind.runner,
             "job_id": self.claimed.job_id,
             "run_token": self.claimed.run_token,
@@ -177,12 +162,7 @@ class Run:
             "user": self.settings.db_user,
             "password": self.settings.db_password,
         }
-        assert process.stdin is not None
-        # A child that has died already closes its end; its exit status says why it died.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            process.stdin.write(json.dumps(spec).encode())
-            await process.stdin.drain()
-            process.stdin.close()
+        return json.dumps(spec).encode()
 
     # What the child says
 
@@ -250,7 +230,7 @@ class Run:
 
     # What it may use
 
-    async def _guard(self, process: Process, limits: Limits) -> None:
+    async def _guard(self, process: JobProcess, limits: Limits) -> None:
         """Kill the child when it uses more than it may."""
         while True:
             await asyncio.sleep(_GUARD_SECONDS)

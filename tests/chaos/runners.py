@@ -32,4 +32,4 @@ def run(task: Task, report: Report) -> dict[str, Any]:
     return {"summary": SUMMARY, "columns": []}
 
 
-KINDS = {"CHAOS": Kind(runner="tests.chaos.runners:run", prepare=prepare)}
+KINDS = {"CHAOS": Kind(runner="tests.chaos.runners:run", prepare=prepare, preload=("tests.chaos.runners",))}

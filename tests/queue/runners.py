@@ -60,4 +60,4 @@ async def prepare(storage: OracleJobStorage, _: Dictionary, job_id: str) -> dict
     return job.request
 
 
-KINDS = {"TEST": Kind(runner="tests.queue.runners:run", prepare=prepare)}
+KINDS = {"TEST": Kind(runner="tests.queue.runners:run", prepare=prepare, preload=("tests.queue.runners",))}

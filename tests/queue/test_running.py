@@ -17,6 +17,7 @@ from app.settings import Settings
 from tests.queue.runners import SUMMARY
 from worker.kinds import Kind, Refused
 from worker.outcome import Stop
+from worker.processes import JobProcesses
 from worker.running import Run, resident_mb
 
 
@@ -73,6 +74,7 @@ def make_run(tmp_path: Path, record: Record, request: dict[str, Any], **changes:
         storage=record,  # type: ignore[arg-type]
         dictionary=None,  # type: ignore[arg-type]
         settings=settings,
+        processes=JobProcesses(["tests.queue.runners"]),
         worker_id="worker-1",
         give_up=asyncio.Event(),
     )

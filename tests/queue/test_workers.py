@@ -26,9 +26,11 @@ def test_a_job_is_run_and_its_result_stored(queue: Queue, start: Start) -> None:
 
 
 def test_two_workers_never_run_the_same_job(queue: Queue, start: Start, tmp_path: Path) -> None:
-    jobs = {queue.enqueue(do="finish", mark=str(tmp_path / f"job-{number}")) for number in range(12)}
     start(worker_slots=2)
     start(worker_slots=2)
+    jobs = {
+        queue.enqueue(do="sleep", seconds=0.3, mark=str(tmp_path / f"job-{number}")) for number in range(12)
+    }
     for job in jobs:
         queue.wait(job, "COMPLETED", 60)
     for number in range(12):
