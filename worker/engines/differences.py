@@ -8,7 +8,7 @@ come in the order in which the engine finds them: column by column. A key column
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -74,11 +74,9 @@ class DifferencesFiles:
     `folder` is made when the first row comes. Memory: one row group of each file.
     """
 
-    def __init__(self, folder: Path, key: Sequence[ComparedColumn], max_rows: int = MAX_ROWS) -> None:
+    def __init__(self, folder: Path, max_rows: int = MAX_ROWS) -> None:
         self._folder = folder
         self._max_rows = max_rows
-        taken = {name.upper() for name in _NAMES}
-        self._key_names = [f"key_{c.name}" if c.name.upper() in taken else c.name for c in key]
         self._files: dict[str, _ParquetFile] = {}
         self._doubtful: list[_Doubtful] = []
         self._decided: dict[str, Mapping[str, str]] = {}
@@ -114,7 +112,7 @@ class DifferencesFiles:
                         pa.array(_class_codes(meaning)[codes]), pa.array(_CLASS_NAMES)
                     ),
                 ],
-                [*self._key_names, *_NAMES],
+                [*(key_name(name) for name in keys.column_names), *_NAMES],
             )
             file = self._file("differences.parquet")
             for label in PROVISIONAL:
@@ -245,6 +243,11 @@ class _ParquetFile:
         if self._writer is None:
             self._writer = _writer(self._sink, table.schema)
         self._writer.write_table(table.cast(self._writer.schema), row_group_size=ROW_GROUP)
+
+
+def key_name(column: str) -> str:
+    """What a key column is called in `differences.parquet`."""
+    return f"key_{column}" if column.lower() in _NAMES else column
 
 
 def _writer(sink: Any, schema: pa.Schema) -> pq.ParquetWriter:

@@ -145,10 +145,13 @@ def _case(count: int, details: Details) -> str:
 
 def _shifts(count: int, details: Details) -> Iterator[tuple[int, str]]:
     """One sentence a shift; shifts an hour apart in other months are daylight saving time."""
-    for shift, times in details.shift.most_common(_NAMED_SHIFTS):
+    shifts = details.shift
+    if shifts.total() < count:
+        shifts = shifts + details.shift_or_lost
+    for shift, times in shifts.most_common(_NAMED_SHIFTS):
         sentence = f"B is {_duration(abs(shift))} {'later' if shift > 0 else 'earlier'}"
         for other in (shift - _HOUR_US, shift + _HOUR_US):
-            if details.shift.get(other, 0) >= 0.1 * count and _in_turns(shift, other, details):
+            if shifts.get(other, 0) >= 0.1 * count and _in_turns(shift, other, details):
                 season = f"{_months(shift, details)}, and {_duration(abs(other)) if other else 'not shifted'}"
                 sentence += f" in {season} in {_months(other, details)}: local time with daylight saving"
                 break
@@ -164,7 +167,8 @@ def _in_turns(one: int, other: int, details: Details) -> bool:
         min(details.months.get((one, month), 0), details.months.get((other, month), 0))
         for month in range(1, 13)
     )
-    return shared <= 0.1 * min(details.shift[one], details.shift[other])
+    both = details.shift + details.shift_or_lost
+    return shared <= 0.1 * min(both[one], both[other])
 
 
 def _only_summer(shift: int, details: Details) -> bool:

@@ -75,7 +75,7 @@ class Settled:
         elif kind in (Kind.TIMESTAMP, Kind.TIMESTAMP_NS):
             everywhere = np.ones(len(a), np.bool_)
             self._count(ColumnRule(time_tolerance=Decimal(1)), a, b, everywhere)
-            shifted = labels == code("time_shift")
+            shifted = np.isin(labels, [code("time_shift"), code("time_lost|time_shift")])
             if self._zones is None and shifted.any():
                 self._zones = self._believable_zones(a, b, np.flatnonzero(shifted)[:_TRIED])
             for rule in self._zones or ():

@@ -7,12 +7,15 @@ outcome.document["summary"]
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from app.oracle.keys import shared_key
 from worker.engines.arrow_duckdb import ArrowDuckDBComparison
+from worker.engines.differences import DifferencesFiles
 from worker.engines.errors import BadPlan
 from worker.engines.files import ResultFile
 from worker.engines.keyfinding import ORIGIN, find_keys
@@ -79,14 +82,31 @@ def run(
         why = "no key was given, and the tables declare none in common"
         steps.append(_step("find key", "key finding", why, findings.seconds))
     start = time.monotonic()
-    engine = ArrowDuckDBComparison(source, target, plan, work_dir, memory_limit_mb, threads)
-    document = engine.run(progress).to_document()
+    kept = DifferencesFiles(results_dir) if wanted.export and results_dir is not None else None
+    engine = ArrowDuckDBComparison(source, target, plan, work_dir, memory_limit_mb, threads, differences=kept)
+    with _discarded_on_failure(kept):
+        document = engine.run(progress).to_document()
+        files = kept.finish() if kept is not None else ()
+    if kept is not None and kept.left_out:
+        document["differences_left_out"] = kept.left_out
     why = "asked for" if wanted.engine == ARROW_DUCKDB else "serves every pair of sources"
     steps.append(_step("compare", ARROW_DUCKDB, why, time.monotonic() - start))
     if findings is not None:
         document["schema"] |= {"key_origin": ORIGIN, "key_finding": findings.to_document()}
-    document |= {"ml_analysis": None, "workflow": {"steps": steps}, "files": []}
-    return Outcome(document, ())
+    document |= {"ml_analysis": None, "workflow": {"steps": steps}}
+    document["files"] = [file.to_document() for file in files]
+    return Outcome(document, files)
+
+
+@contextmanager
+def _discarded_on_failure(kept: DifferencesFiles | None) -> Iterator[None]:
+    """No file of a comparison that broke stays behind."""
+    try:
+        yield
+    except BaseException:
+        if kept is not None:
+            kept.discard()
+        raise
 
 
 def _declares_key(source: Source, target: Source) -> bool:

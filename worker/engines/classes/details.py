@@ -37,7 +37,8 @@ class Details:
     decimals, decimals). finer: by (side with fewer decimals, decimals) the most decimals seen on the other.
     factor: by (side that is larger, power of ten). unit: by (factor of `numbers.UNITS`, side that is
     multiplied). within: by n, the cells whose distance is at most 10**-n but more than 10**-(n+1).
-    shift: by microseconds from A to B. months: the same by (microseconds, month of A from 1 to 12).
+    shift: by microseconds from A to B; shift_or_lost: the same for cells that may have lost their time
+    instead. months: both by (microseconds, month of A from 1 to 12).
     case: by (side, "upper" or "lower") the cells where that side is the other in that case.
     ends: cells that differ by white space at their ends only. cut: by (shorter side, its length).
     """
@@ -49,6 +50,7 @@ class Details:
     unit: Counter[tuple[str, str]] = field(default_factory=Counter)
     within: Counter[int] = field(default_factory=Counter)
     shift: Counter[int] = field(default_factory=Counter)
+    shift_or_lost: Counter[int] = field(default_factory=Counter)
     months: Counter[tuple[int, int]] = field(default_factory=Counter)
     case: Counter[tuple[str, str]] = field(default_factory=Counter)
     ends: int = 0

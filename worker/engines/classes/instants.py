@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -35,7 +37,11 @@ def instant_classes(a: pa.Array, b: pa.Array, value_type: ValueType, details: De
 
     midnight_a = (seconds_a % _DAY == 0) & (nanos_a == 0)
     midnight_b = (seconds_b % _DAY == 0) & (nanos_b == 0)
-    label("time_lost", (seconds_a // _DAY == seconds_b // _DAY) & (midnight_a | midnight_b))
+    shift = seconds_b - seconds_a
+    even = (nanos_a == nanos_b) & (shift % _QUARTER_HOUR == 0) & (np.abs(shift) <= _MAX_SHIFT)
+    lost = (seconds_a // _DAY == seconds_b // _DAY) & (midnight_a | midnight_b)
+    label("time_lost", lost & ~even)
+    label("time_lost|time_shift", lost)
     close = np.abs(seconds_b - seconds_a) <= 1
     apart = np.where(close, (seconds_b - seconds_a) * _NANO + nanos_b - nanos_a, _NANO)
     for unit in _FRACTIONS:
@@ -44,11 +50,11 @@ def instant_classes(a: pa.Array, b: pa.Array, value_type: ValueType, details: De
             "fraction_lost",
             close & bare & (np.abs(apart) < unit) & ((seconds_a == seconds_b) | (2 * np.abs(apart) <= unit)),
         )
-    shift = seconds_b - seconds_a
-    moved = (nanos_a == nanos_b) & (shift % _QUARTER_HOUR == 0) & (np.abs(shift) <= _MAX_SHIFT)
-    moved &= labels == CHANGED
+    moved = even & (labels == CHANGED)
     labels[moved] = code("time_shift")
-    _count_shifts(shift[moved], seconds_a[moved], details)
+    _count_shifts(shift[moved], seconds_a[moved], details.shift, details.months)
+    doubtful = labels == code("time_lost|time_shift")
+    _count_shifts(shift[doubtful], seconds_a[doubtful], details.shift_or_lost, details.months)
     same_time = (nanos_a == nanos_b) & (shift % _DAY == 0) & (labels == CHANGED)
     rows = np.flatnonzero(same_time)
     if rows.size:
@@ -63,13 +69,15 @@ def instant_classes(a: pa.Array, b: pa.Array, value_type: ValueType, details: De
     return labels
 
 
-def _count_shifts(shift: Numbers, seconds_a: Numbers, details: Details) -> None:
+def _count_shifts(
+    shift: Numbers, seconds_a: Numbers, shifts: Counter[int], months: Counter[tuple[int, int]]
+) -> None:
     month = _calendar(seconds_a)[1]
     pairs, counts = np.unique(shift * 16 + month, return_counts=True)
     for both, count in zip(pairs.tolist(), counts.tolist(), strict=True):
         micros = both // 16 * 1_000_000
-        details.shift[micros] += count
-        details.months[micros, both % 16] += count
+        shifts[micros] += count
+        months[micros, both % 16] += count
 
 
 def _calendar(seconds: Numbers) -> tuple[Numbers, Numbers, Numbers]:
