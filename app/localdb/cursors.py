@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from app.localdb.contract import Column
 from app.localdb.errors import OracleError, from_postgres
-from app.localdb.link import Portal
-from app.localdb.pg import PgError, Row
+from app.localdb.pg_messages import PgError, Row
+from app.localdb.portals import Portal
 from app.localdb.values import decode_rows, to_text
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from app.localdb.catalog.administration import Administration, literal, quoted
 from app.localdb.catalog.privileges import PREDEFINED_ROLES
 from app.localdb.catalog.store import Store
 from app.localdb.errors import OracleError, lost, oracle_error
-from app.localdb.pg import Connection, PgError, PgGone
+from app.localdb.pg import Connection
+from app.localdb.pg_messages import PgError, PgGone
 from app.localdb.postgres import DATABASE, MAX_CONNECTIONS, SUPERUSER, Postgres, PostgresError
 from app.localdb.session import Session
 from app.localdb.sql.compiled import TableChange as ObjectChange

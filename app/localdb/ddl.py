@@ -9,7 +9,7 @@ from app.localdb import plsql
 from app.localdb.catalog.administration import Administration, literal, note_object
 from app.localdb.catalog.changes import statements_for
 from app.localdb.errors import OracleError, from_postgres, oracle_error
-from app.localdb.pg import PgError
+from app.localdb.pg_messages import PgError
 from app.localdb.sql.compiled import Compiled, Effect, TableChange
 
 if TYPE_CHECKING:

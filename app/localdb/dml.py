@@ -9,7 +9,7 @@ from app.localdb import bulk
 from app.localdb.contract import BatchError, Kind, Outcome
 from app.localdb.errors import OracleError, oracle_error
 from app.localdb.link import Link
-from app.localdb.pg import PgError, Result
+from app.localdb.pg_messages import PgError, Result
 from app.localdb.sql.compiled import Compiled
 from app.localdb.values import decode_rows, to_text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app.localdb.pg import PgError, PgGone
+from app.localdb.pg_messages import PgError, PgGone
 
 
 class OracleError(Exception):

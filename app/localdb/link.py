@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.localdb.errors import from_postgres, lost, oracle_error
-from app.localdb.pg import Connection, Field, PgError, PgGone, Result, Row
+from app.localdb.pg import Connection
+from app.localdb.pg_messages import Field, PgError, PgGone, Result, Row
+from app.localdb.portals import Portal
+from app.localdb.session_settings import Settings
 from app.localdb.spool import Spool
 
 _STATEMENTS = 200  # prepared statements kept in PostgreSQL for one session
@@ -41,53 +44,6 @@ class Prepared:
     described: bool = False
 
 
-class Portal:
-    """An open result: rows already read, then a portal in PostgreSQL, or a spool once it had to be emptied."""
-
-    def __init__(self, link: Link, name: str, *, locking: bool, ahead: int) -> None:
-        self._link = link
-        self.name = name
-        self.locking = locking  # each fetched row is locked
-        self._ahead = 0 if locking else ahead  # rows to ask for at least
-        self.rows: list[Row] = []
-        self.spool: Spool | None = None
-        self.open = True  # PostgreSQL may have more
-        self.invalid = False  # a commit or an error ended it: ORA-01002
-
-    def fetch(self, count: int) -> list[Row]:
-        """Up to `count` further rows; fewer means the end. Raises OracleError."""
-        if self.invalid:
-            raise oracle_error(1002)
-        found = self.rows[:count]
-        del self.rows[:count]
-        while len(found) < count and self.spool is not None:
-            batch = self.spool.read()
-            if batch is None:
-                self.spool.close()
-                self.spool = None
-                break
-            missing = count - len(found)
-            found += batch[:missing]
-            self.rows = batch[missing:]
-        if len(found) < count and self.open:
-            missing = count - len(found)
-            batch = self._link.fetch(self, max(missing, self._ahead))
-            found += batch[:missing]
-            self.rows = batch[missing:]
-        return found
-
-    def close(self) -> None:
-        self._link.close_portal(self)
-        self.rows = []
-        self.discard()
-
-    def discard(self) -> None:
-        """Give back the spool."""
-        if self.spool is not None:
-            self.spool.close()
-            self.spool = None
-
-
 class Link:
     """Used by one thread, except `cancel` and `publish`."""
 
@@ -108,9 +64,7 @@ class Link:
             str, int
         ] = {}  # a user's savepoints: name -> number of PostgreSQL's, u<number>
         self._deferred: list[str] = []  # SAVEPOINTs of marks that no statement has needed yet
-        self._wanted = dict(settings)
-        self._applied: dict[str, str] = {}
-        self._committed: dict[str, str] = {}
+        self._settings = Settings(settings)
         self._running = threading.Lock()  # held while PostgreSQL works for us
         self._cancel_lock = threading.Lock()
         self.cancelled = False  # a cancel that has not been reported yet
@@ -120,10 +74,10 @@ class Link:
 
     def set(self, name: str, value: str) -> None:
         """A setting of the PostgreSQL session (role, oracle.*), in force with the next statement."""
-        self._wanted[name] = value
+        self._settings.wanted[name] = value
 
     def setting(self, name: str) -> str:
-        return self._wanted.get(name, "")
+        return self._settings.wanted.get(name, "")
 
     # -- statements ----------------------------------------------------------------------------
 
@@ -334,7 +288,7 @@ class Link:
         self.connection.command(f"rollback to u{number}")
         self._exchange()
         self._forget_savepoints(number + 1)
-        self._applied = {}
+        self._settings.unknown()
 
     def mark(self) -> Mark:
         """The point a PL/SQL block starts at. Costs nothing until something has to be undone to it."""
@@ -379,7 +333,7 @@ class Link:
         self.connection.command(f"release {mark.savepoint}")
         self._exchange()
         self._forget_savepoints(mark.number)
-        self._applied = {}
+        self._settings.unknown()
         self.dirty = mark.dirty
 
     # -- ends ----------------------------------------------------------------------------------
@@ -423,8 +377,9 @@ class Link:
         if explicit and not self._explicit:
             connection.command("begin")
             self._explicit = True
-        if self._applied != self._wanted:
-            self._apply_settings()
+        settings = self._settings.pending()
+        if settings is not None:
+            connection.command(settings)
         for command in self._deferred:
             connection.command(command)
         self._deferred.clear()
@@ -436,14 +391,6 @@ class Link:
         if lock_wait_ms is not None:
             connection.command(f"set local lock_timeout = {lock_wait_ms}")
         return protected and self._explicit
-
-    def _apply_settings(self) -> None:
-        changed = {name: value for name, value in self._wanted.items() if self._applied.get(name) != value}
-        calls = ", ".join(
-            f"set_config({_literal(name)}, {_literal(value)}, false)" for name, value in changed.items()
-        )
-        self.connection.command(f"select {calls}")
-        self._applied = dict(self._wanted)
 
     def _prepare(self, sql: str, types: tuple[int, ...]) -> Prepared:
         key = (sql, types)
@@ -479,7 +426,7 @@ class Link:
 
     def _undo(self, protected: bool) -> None:
         """After a failed statement: back to just before it."""
-        self._applied = {}
+        self._settings.unknown()
         if protected:
             self.connection.command("rollback to s")
             self.connection.command("release s")
@@ -508,14 +455,14 @@ class Link:
         try:
             self._exchange()
         except PgError:
-            self._applied = {}
+            self._settings.unknown()
             if self.connection.in_transaction:
                 self.connection.command("rollback")
                 self._exchange()
             raise
         if command == "rollback":
-            self._applied = self._committed
-        self._committed = self._applied
+            self._settings.rolled_back()
+        self._settings.committed()
 
     def _settle(self) -> None:
         """When nothing depends on it any more, end the PostgreSQL transaction that queries opened."""
@@ -532,7 +479,7 @@ class Link:
             self.connection.sync_without_waiting()
         except PgGone as error:
             raise lost(error) from error
-        self._committed = self._applied
+        self._settings.committed()
 
     def _spool_portals(self) -> None:
         """Read open results to their end before the transaction ends under them."""
@@ -578,7 +525,3 @@ class Link:
 def _changed(result: Result) -> bool:
     """A change that touched no row starts no transaction in Oracle."""
     return result.count > 0 or not result.tag.startswith((b"INSERT", b"UPDATE", b"DELETE", b"MERGE"))
-
-
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from app.localdb.catalog.administration import literal, quoted
 from app.localdb.errors import oracle_error
-from app.localdb.pg import Connection, Notification, PgError, PgGone
+from app.localdb.pg import Connection
+from app.localdb.pg_messages import Notification, PgError, PgGone
 from app.localdb.sql.catalog import ObjectKind
 from app.localdb.sql.compiled import TableChange as ObjectChange
 from app.localdb.wire.backend import Operation, Registration, RowChange, TableChange

@@ -12,10 +12,19 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
-Row = tuple[bytes | None, ...]
+from app.localdb.pg_messages import (
+    Field,
+    Notification,
+    PgError,
+    PgGone,
+    Quiet,
+    Result,
+    Row,
+    error_fields,
+    message,
+    row_description,
+)
 
 _PROTOCOL_3_0 = 196608
 _CANCEL_REQUEST = 80877102
@@ -31,59 +40,6 @@ _FLUSH = b"H\0\0\0\4"
 
 # Which answer ends each queued message; see _read_answers.
 _PARSE, _BIND, _PARAMETERS, _FIELDS, _EXECUTE, _HIDDEN, _CLOSE, _READY = range(8)
-
-
-class PgError(Exception):
-    """An error PostgreSQL reported. `fields` are keyed by the one-letter codes of ErrorResponse."""
-
-    def __init__(self, fields: dict[str, str], step: int = -1) -> None:
-        super().__init__(fields.get("M", ""))
-        self.fields = fields
-        self.step = step  # which execute of the exchange failed, from 0; -1 outside of executes
-
-    @property
-    def sqlstate(self) -> str:
-        return self.fields.get("C", "")
-
-    @property
-    def message(self) -> str:
-        return self.fields.get("M", "")
-
-
-class PgGone(Exception):
-    """The connection to PostgreSQL broke: the process ended, or the socket was cut."""
-
-
-class Field(NamedTuple):
-    """One column of RowDescription."""
-
-    name: str
-    table: int  # oid, 0 when not a plain column
-    column: int
-    type: int  # oid
-    size: int
-    modifier: int  # atttypmod
-
-
-class Notification(NamedTuple):
-    channel: str
-    payload: str
-    pid: int
-
-
-@dataclass(slots=True)
-class Result:
-    """What one execute gave: its rows, and the command tag unless the portal has more (suspended)."""
-
-    rows: list[Row] = field(default_factory=list)
-    tag: bytes = b""
-    suspended: bool = False
-
-    @property
-    def count(self) -> int:
-        """Rows the command touched, from the tag (`INSERT 0 5`); 0 when it tells none."""
-        last = self.tag.rpartition(b" ")[2]
-        return int(last) if last.isdigit() else 0
 
 
 class Connection:
@@ -193,14 +149,14 @@ class Connection:
 
     def script(self, sql: str) -> None:
         """Several statements in one simple query; they are one transaction unless they say otherwise."""
-        self._queue.append(_message(b"Q", sql.encode() + b"\0"))
+        self._queue.append(message(b"Q", sql.encode() + b"\0"))
         self._awaited.append(_READY)
         self._send()
         self._read_answers()
 
     def copy_in(self, sql: str, chunks: Iterable[bytes]) -> int:
         """COPY ... FROM STDIN with the given data; returns the number of rows. Raises PgError."""
-        self._queue.append(_message(b"Q", sql.encode() + b"\0"))
+        self._queue.append(message(b"Q", sql.encode() + b"\0"))
         self._awaited.append(_READY)
         self._send()
         kind, body = self._message()
@@ -214,8 +170,8 @@ class Connection:
         except PgGone:
             raise
         except BaseException:
-            self._write(_message(b"f", b"the sender gave up\0"))
-            with _Quiet():
+            self._write(message(b"f", b"the sender gave up\0"))
+            with Quiet():
                 self._read_answers()
             raise
         self._write(b"c\0\0\0\4")
@@ -223,7 +179,7 @@ class Connection:
 
     def copy_out(self, sql: str) -> Iterator[bytes]:
         """The data of COPY ... TO STDOUT, as it comes, one row a chunk. Consume it to the end."""
-        self._queue.append(_message(b"Q", sql.encode() + b"\0"))
+        self._queue.append(message(b"Q", sql.encode() + b"\0"))
         self._awaited.append(_READY)
         self._send()
         while True:
@@ -259,9 +215,9 @@ class Connection:
 
     def close(self) -> None:
         """Say goodbye and cut the socket. Never raises."""
-        with _Quiet():
+        with Quiet():
             self._socket.sendall(b"X\0\0\0\4")
-        with _Quiet():
+        with Quiet():
             self._socket.close()
 
     # -- wire ----------------------------------------------------------------------------------
@@ -272,7 +228,7 @@ class Connection:
         while True:
             kind, body = self._message()
             if kind == 0x45:
-                raise PgError(_error_fields(body))
+                raise PgError(error_fields(body))
             if kind == 0x52 and _int4(body)[0] != 0:  # R
                 raise PgGone("PostgreSQL asks for a password although its socket is private")
             if kind == 0x4B:  # K
@@ -368,7 +324,7 @@ class Connection:
             channel, payload, _ = body[4:].split(b"\0", 2)
             self.notifications.append(Notification(channel.decode(), payload.decode(), _int4(body)[0]))
         elif kind == 0x45:
-            raise PgGone(_error_fields(body).get("M", "PostgreSQL ended the session"))
+            raise PgGone(error_fields(body).get("M", "PostgreSQL ended the session"))
 
     def _read_answers(self) -> list[Result]:
         """Read until every queued message is answered."""
@@ -399,12 +355,12 @@ class Connection:
                 awaited.popleft()
             elif kind in (0x54, 0x6E):  # T n
                 if awaited[0] != _READY:
-                    self.fields = _row_description(body) if kind == 0x54 else []
+                    self.fields = row_description(body) if kind == 0x54 else []
                     awaited.popleft()
             elif kind == 0x45:
                 self._fail(body, len(results) if awaited and awaited[0] in (_EXECUTE, _BIND) else -1)
             elif kind == 0x47:  # G: a COPY without data
-                self._write(_message(b"f", b"no data given\0"))
+                self._write(message(b"f", b"no data given\0"))
         return results
 
     def _read_tag(self) -> Result:
@@ -422,7 +378,7 @@ class Connection:
 
     def _fail(self, body: bytes, step: int = -1) -> None:
         """Get in step after an error: PostgreSQL ignores everything up to the next Sync."""
-        error = PgError(_error_fields(body), step)
+        error = PgError(error_fields(body), step)
         if error.fields.get("V") in ("FATAL", "PANIC"):
             raise PgGone(error.message) from error
         if _READY not in self._awaited:
@@ -470,32 +426,3 @@ class Connection:
                     at = end
             append(tuple(row))
         self._at = at
-
-
-class _Quiet:
-    """Swallows what a connection that is given up may still raise."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
-        return kind is not None and issubclass(kind, OSError | PgGone | PgError)
-
-
-def _message(kind: bytes, body: bytes) -> bytes:
-    return _header(kind, len(body) + 4) + body
-
-
-def _error_fields(body: bytes) -> dict[str, str]:
-    parts = body.split(b"\0")
-    return {part[:1].decode(): part[1:].decode("utf-8", "replace") for part in parts if part}
-
-
-def _row_description(body: bytes) -> list[Field]:
-    fields, at = [], 2
-    for _ in range(_int2(body)[0]):
-        end = body.index(b"\0", at)
-        table, column, kind, size, modifier = struct.unpack_from(">IhIhi", body, end + 1)
-        fields.append(Field(body[at:end].decode(), table, column, kind, size, modifier))
-        at = end + 19
-    return fields

@@ -17,7 +17,7 @@ from app.localdb.dml import Changes, bound
 from app.localdb.errors import OracleError, from_postgres, oracle_error
 from app.localdb.link import Link, Mark
 from app.localdb.parameters import NLS_DEFAULTS, check, zone_minutes, zone_text
-from app.localdb.pg import PgError
+from app.localdb.pg_messages import PgError
 from app.localdb.sql.compiled import Compiled, Effect, make_temporary
 from app.localdb.statements import Statement
 from app.localdb.values import decode_rows, to_text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import marshal
 import tempfile
 
-from app.localdb.pg import Row
+from app.localdb.pg_messages import Row
 
 _IN_MEMORY = 16_000_000  # bytes; beyond, a temporary file
 

@@ -142,37 +142,58 @@ def environment(instance: Instance, packages: Path) -> dict[str, str]:
 
 def run_file(suite: Path, name: str, variables: dict[str, str], seconds: int, reports: Path) -> Result:
     """Runs one file with a limit on each test (20 s) and on the whole file (`seconds`)."""
+    log_file, cases = _pytest(suite, [name], variables, seconds, reports / name.replace("/", "-"))
     result = Result(name, file_reason(name))
-    report = reports / (name.replace("/", "-") + ".xml")
+    if cases is None:
+        result.note = "killed: hung, or no report; see its log"
+        return result
+    result.cases = [case for _, case in cases]
+    if "session-timeout" in log_file.read_text(errors="replace"):
+        result.note = f"stopped after {seconds} s"
+    return result
+
+
+def run_together(
+    suite: Path, chosen: list[str], variables: dict[str, str], seconds: int, reports: Path
+) -> list[Case]:
+    """Runs several files in one process: faster, but a hang takes all of them along (then: no cases)."""
+    _, cases = _pytest(suite, chosen, variables, seconds, reports / "together")
+    return [case for _, case in cases or ()]
+
+
+def _pytest(
+    suite: Path, chosen: list[str], variables: dict[str, str], seconds: int, report: Path
+) -> tuple[Path, list[tuple[str, Case]] | None]:
+    """The log, and each case with its file; None when pytest had to be killed."""
+    report, log_file = report.with_suffix(".xml"), report.with_suffix(".log")
     limits = ["--timeout=20", "--timeout-method=signal", f"--session-timeout={seconds}"]
     quiet = ["-q", "-p", "no:cacheprovider", "--tb=short", f"--junitxml={report}", f"--rootdir={suite}"]
-    command = [sys.executable, "-m", "pytest", *quiet, *limits, f"tests/{name}"]
-    log_file = report.with_suffix(".log")
+    command = [sys.executable, "-m", "pytest", *quiet, *limits, *(f"tests/{name}" for name in chosen)]
     with log_file.open("w") as log:
         try:
             subprocess.run(
                 command, cwd=suite, env=variables, stdout=log, stderr=log, timeout=seconds + 40, check=False
             )
         except subprocess.TimeoutExpired:
-            result.note = "killed: hung"
+            return log_file, None
     if not report.exists():
-        result.note = result.note or "no report, see its log"
-        return result
-    outside = test_reasons(suite / "tests" / name)
+        return log_file, None
+    outside = {name: test_reasons(suite / "tests" / name) for name in chosen}
+    files = {"tests." + name.removesuffix(".py").replace("/", "."): name for name in chosen}
+    cases = []
     for case in ElementTree.parse(report).getroot().iter("testcase"):
-        result.cases.append(_case(result, case, outside))
-    if "session-timeout" in log_file.read_text(errors="replace"):
-        result.note = f"stopped after {seconds} s"
-    return result
+        name = files.get(case.get("classname", ""), chosen[0])
+        cases.append((name, _case(name, case, outside[name])))
+    return log_file, cases
 
 
-def _case(result: Result, case: ElementTree.Element, outside: dict[str, str]) -> Case:
+def _case(file: str, case: ElementTree.Element, outside: dict[str, str]) -> Case:
     test = case.get("name", "")
-    name = f"{result.name}::{test}"
+    name = f"{file}::{test}"
     bad = case.find("failure")
     if bad is None:
         bad = case.find("error")
-    if result.reason is None and test.partition("[")[0] in outside:
+    if file_reason(file) is None and test.partition("[")[0] in outside:
         return Case(name, "outside")
     if bad is not None:
         return Case(name, "failed", _cause(bad))

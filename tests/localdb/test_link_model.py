@@ -18,8 +18,10 @@ from hypothesis.stateful import (
 )
 
 from app.localdb.errors import OracleError
-from app.localdb.link import Link, Mark, Portal
-from app.localdb.pg import Connection, PgError
+from app.localdb.link import Link, Mark
+from app.localdb.pg import Connection
+from app.localdb.pg_messages import PgError
+from app.localdb.portals import Portal
 from app.localdb.postgres import Postgres
 
 INSERT = "insert into public.t values ($1::integer)"

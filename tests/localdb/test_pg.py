@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.localdb.pg import Connection, PgError
+from app.localdb.pg import Connection
+from app.localdb.pg_messages import PgError
 from app.localdb.postgres import Postgres
 
 

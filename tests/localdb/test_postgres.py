@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from app.localdb.pg import Connection, PgError, PgGone
+from app.localdb.pg import Connection
+from app.localdb.pg_messages import PgError, PgGone
 from app.localdb.postgres import Postgres, PostgresError
 
 HOLDER = """
