@@ -68,7 +68,7 @@ def run(task: Task, report: Report) -> dict[str, Any]:
     """In the job's process: compare and return the result document. Raises JobFailed and oracledb.Error."""
     # Imported here: a worker that only supervises does not need the engines' libraries.
     from worker.engines import workflow
-    from worker.engines.arrow_duckdb import MIN_MEMORY_MB
+    from worker.engines.comparison import MIN_MEMORY_MB
     from worker.engines.errors import EngineError, MemoryLimitReached, SourceFailed, WorkFolderFull
     from worker.engines.plan import ComparisonPlan
     from worker.engines.sources.oracle import OracleTableSource

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 
 from tests.engines.naive import Naive
 from tests.engines.tables import INTEGER, TEXT, Pair, Viewed, pairs
-from worker.engines import ArrowDuckDBComparison, ColumnRule, ComparisonPlan, arrow_duckdb, keys, narrow, part
+from worker.engines import (
+    ArrowDuckDBComparison,
+    ColumnRule,
+    ComparisonPlan,
+    arrow_duckdb,
+    comparison,
+    keys,
+    narrow,
+    part,
+)
 from worker.engines.narrow import Narrow
 from worker.engines.sources.memory import MemorySource
 
@@ -82,7 +91,7 @@ def test_rows_that_come_once_and_parts_on_disk_give_the_same_result(
     pair: Pair, by_column: tuple[bool, bool], in_parts: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arrow_duckdb, "_SHELF_SHARE", 0.0)
+        patch.setattr(comparison, "_SHELF_SHARE", 0.0)
         if in_parts:
             patch.setattr(arrow_duckdb, "_PART_SHARE", PART_BYTES / (64 << 20))
         spilled = document(pair, by_column=by_column)
@@ -95,7 +104,7 @@ def test_rows_that_come_once_and_parts_on_disk_give_the_same_result(
 def test_text_read_again_and_repeated_keys_in_parts_give_the_same_result(pair: Pair, threads: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arrow_duckdb, "_TEXT_SHARE", 0.0)
-        patch.setattr(arrow_duckdb, "_REPEATED_BYTES", 1 << 20)
+        patch.setattr(arrow_duckdb, "_CELL_BYTES", 1 << 20)
         patch.setattr(part, "_CELLS_AT_A_TIME", 2)
         again = document(pair, threads=threads)
     assert again == document(pair)

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from worker.engines import ColumnRule, ComparisonPlan, EngineError, arrow_duckdb, compare
+from worker.engines import ColumnRule, ComparisonPlan, EngineError, compare, comparison
 from worker.engines.errors import (
     BadPlan,
     IncomparableTypes,
@@ -167,7 +167,7 @@ def test_a_cancel_at_any_step_comes_through_and_leaves_nothing(tmp_path: Path, s
             raise Cancelled
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arrow_duckdb, "_SHELF_SHARE", 0.0)
+        patch.setattr(comparison, "_SHELF_SHARE", 0.0)
         with pytest.raises(Cancelled):
             compare(
                 Once("A", TABLE),

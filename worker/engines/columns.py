@@ -10,12 +10,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 
 from worker.engines.errors import SourceInterrupted
 from worker.engines.narrow import Mask, Narrow, dtype, is_exact, picked, widen
-from worker.engines.rows import Rows
+from worker.engines.rows import Rows, taken
 from worker.engines.values import Kind
 
 Positions = npt.NDArray[np.int64]
@@ -93,7 +92,7 @@ class LoadedColumn:
                 valid[start:end] = piece.valid
             low, high = np.searchsorted(asked, [start, end])
             if low < high:
-                found.append(rows.canonical(position, _taken(array, asked[low:high] - start)))
+                found.append(rows.taken(position, array, asked[low:high] - start))
             self._bytes += array.nbytes
             if self._kept is not None:
                 kept = (
@@ -191,15 +190,9 @@ def _at(
         crew.check()
         low, high = np.searchsorted(rows, [start, start + len(array)])
         if low < high:
-            found.append(form(_taken(array, rows[low:high] - start)))
+            found.append(form(taken(array, rows[low:high] - start)))
         start += len(array)
     return found
-
-
-def _taken(array: pa.Array, rows: Positions) -> pa.Array:
-    if pa.types.is_string_view(array.type) or pa.types.is_binary_view(array.type):
-        return pl.Series(array).gather(rows).to_arrow()  # Arrow cannot take from views
-    return array.take(pa.array(rows))
 
 
 def _joined(pieces: list[pa.Array], storage: pa.DataType) -> pa.Array:

@@ -13,17 +13,15 @@ import pyarrow as pa
 
 from worker.engines.cells import differing, take
 from worker.engines.columns import Crew, LoadedColumn, both_sides, pick_both
-from worker.engines.detector import ColumnLevelMismatchDetector
 from worker.engines.errors import KeyNotUnique
+from worker.engines.findings import Findings
 from worker.engines.keymap import KeyMap, key_map
 from worker.engines.keys import Keys, false_pairs, own_code
 from worker.engines.layout import Layout
 from worker.engines.narrow import is_exact, mismatches
 from worker.engines.progress import Meter
-from worker.engines.repeated import Pairing, RepeatedKeys, pair_repeated
-from worker.engines.result import Summary
+from worker.engines.repeated import Pairing, pair_repeated
 from worker.engines.rows import Rows
-from worker.engines.samples import Samples
 
 Positions = npt.NDArray[np.int64]
 
@@ -31,27 +29,20 @@ _CELLS_AT_A_TIME = 1 << 16
 """Differing cells handed on at once, so that a cancel is seen in between."""
 
 
-@dataclass(slots=True)
-class Findings:
-    """What is found out, part by part."""
-
-    summary: Summary
-    detector: ColumnLevelMismatchDetector
-    samples: Samples
-
-
 @dataclass(frozen=True, slots=True)
 class How:
     """What a part's comparison needs to know beside its rows.
 
-    `keep_bytes` bounds the text of one column of one side that is kept while it is compared. `duckdb`
-    opens a connection within the memory limit.
+    `keep_bytes` bounds the text of one column of one side that is kept while it is compared,
+    `cells_in_passing` the cells of rows without a partner that are kept on the way. `duckdb` opens a
+    connection within the memory limit.
     """
 
     layout: Layout
     meter: Meter
     crew: Crew
     keep_bytes: int
+    cells_in_passing: int
     paranoid: bool
     require_unique_key: bool
     duckdb: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
@@ -109,9 +100,11 @@ class PartComparison:
 
     def run(self) -> None:
         """Compare. Raises EngineError, and what the progress callback raises."""
-        how, layout = self._how, self._how.layout
+        how, layout, findings = self._how, self._how.layout, self._findings
         if how.require_unique_key:
             self._check_unique()
+        findings.part = self._number
+        findings.rows(*self._keys)
         shown = tuple(self._alone_to_show(side) for side in (0, 1))
         asked = tuple(np.union1d(self._repeated[side], shown[side]) for side in (0, 1))
         width, values = len(layout.key), len(layout.values)
@@ -127,11 +120,10 @@ class PartComparison:
                 at[side].append(loaded[side].at)
             self._compare(position, loaded)
         self._compare_repeated(asked, at)
-        self._findings.detector.part_done()
+        findings.detector.part_done()
         for side in (0, 1):
-            places = np.searchsorted(asked[side], shown[side])
-            self._show_alone(side, shown[side], [take(array, places) for array in at[side]])
-        summary = self._findings.summary
+            self._report_alone(side, shown[side], asked[side], at[side])
+        summary = findings.summary
         summary.matched += int(np.count_nonzero(self._map.partner >= 0))
         summary.changed += int(self._changed.sum())
         summary.only_a += int(self._alone[0].size)
@@ -175,26 +167,9 @@ class PartComparison:
 
     def _cells(self, position: int, a: pa.Array, b: pa.Array, rows: Positions, order: Positions) -> Positions:
         """Hand on the differing cells of one column, `rows` being rows of A. Returns those that count."""
-
-        def keys_of(members: Positions) -> Keys:
-            return self._keys[0].at(rows[members])
-
-        priority = keys_of(np.arange(rows.size)).priority()
-        counted = self._findings.detector.cells(
-            position, a, b, rows, priority, lambda members: keys_of(members).table()
+        return self._findings.cells(
+            position, a, b, rows, order, lambda members: self._keys[0].at(rows[members])
         )
-        if counted.size:
-            self._findings.samples.cells(
-                self._number,
-                self._how.layout.values[position],
-                take(a, counted),
-                take(b, counted),
-                rows[counted],
-                priority[counted],
-                order[counted],
-                lambda members: keys_of(counted[members]),
-            )
-        return counted
 
     def _compare_repeated(
         self, asked: tuple[Positions, ...], at: tuple[list[pa.Array], list[pa.Array]]
@@ -226,43 +201,11 @@ class PartComparison:
             (0, pairing.only_a, pairing.rank_a, pairing.keys_a),
             (1, pairing.only_b, pairing.rank_b, pairing.keys_b),
         ):
-            self._report_repeated(side, keys[side], values[side], only, ranks, twice)
+            rows, alone = self._repeated[side], [take(array, only) for array in values[side]]
+            self._findings.alone(side, keys[side].at(only), rows[only], ranks[only], alone)
+            self._findings.repeated(side, keys[side].at(twice.rows), rows[twice.rows], twice.counts)
         summary.only_a += int(pairing.only_a.size)
         summary.only_b += int(pairing.only_b.size)
-        summary.duplicate_keys_a += int(pairing.keys_a.rows.size)
-        summary.duplicate_keys_b += int(pairing.keys_b.rows.size)
-
-    def _report_repeated(
-        self,
-        side: int,
-        keys: Keys,
-        values: list[pa.Array],
-        only: Positions,
-        ranks: Positions,
-        twice: RepeatedKeys,
-    ) -> None:
-        samples, priority = self._findings.samples, keys.priority()
-        best = only[samples.best(priority[only], ranks[only])]
-        samples.alone(
-            side,
-            self._number,
-            keys.at(best),
-            self._repeated[side][best],
-            priority[best],
-            ranks[best],
-            self._how.layout.columns,
-            [*keys.at(best).arrays, *(take(array, best) for array in values)],
-        )
-        chosen = samples.best(priority[twice.rows], np.zeros(twice.rows.size, np.int64))
-        rows = twice.rows[chosen]
-        samples.repeated(
-            side,
-            self._number,
-            keys.at(rows),
-            self._repeated[side][rows],
-            priority[rows],
-            twice.counts[chosen],
-        )
 
     def _ranked(self, keys: tuple[Keys, Keys], values: list[list[pa.Array]], *, with_values: bool) -> Pairing:
         layout = self._how.layout
@@ -295,23 +238,33 @@ class PartComparison:
                 )
 
     def _alone_to_show(self, side: int) -> Positions:
-        """Rows without a partner that are wanted whole, ascending."""
+        """Rows without a partner that are wanted whole while the columns pass by, ascending."""
         alone = self._alone[side]
-        priority = self._keys[side].at(alone).priority()
-        return np.sort(alone[self._findings.samples.best(priority, np.zeros(alone.size, np.int64))])
+        if self._findings.wants_all_alone and self._alone_fit(side):
+            return alone
+        chosen = self._findings.chosen(self._keys[side].at(alone), np.zeros(alone.size, np.int64))
+        return np.sort(alone[chosen])
 
-    def _show_alone(self, side: int, rows: Positions, values: list[pa.Array]) -> None:
-        keys = self._keys[side].at(rows)
-        self._findings.samples.alone(
-            side,
-            self._number,
-            keys,
-            rows,
-            keys.priority(),
-            np.zeros(rows.size, np.int64),
-            self._how.layout.columns,
-            [*keys.arrays, *values],
-        )
+    def _alone_fit(self, side: int) -> bool:
+        return self._alone[side].size * len(self._how.layout.columns) <= self._how.cells_in_passing
+
+    def _report_alone(self, side: int, shown: Positions, asked: Positions, at: list[pa.Array]) -> None:
+        places = np.searchsorted(asked, shown)
+        keys, order = self._keys[side].at(shown), np.zeros(shown.size, np.int64)
+        values = [take(array, places) for array in at]
+        everything = self._alone_fit(side)
+        self._findings.alone(side, keys, shown, order, values, sampled_only=not everything)
+        if everything or not self._findings.wants_all_alone:
+            return
+        start, positions = 0, range(len(self._how.layout.columns))
+        for batch in self._sides[side].batches(positions):
+            self._how.meter.tick()
+            low, high = np.searchsorted(self._alone[side], [start, start + batch.num_rows])
+            members = self._alone[side][low:high] - start
+            if members.size:
+                rows = [self._sides[side].taken(p, batch.column(p), members) for p in positions]
+                self._findings.export_alone(side, rows)
+            start += batch.num_rows
 
 
 @contextmanager

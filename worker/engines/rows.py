@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+import polars as pl
 import pyarrow as pa
 
 from worker.engines.canonical import canonical
@@ -17,6 +20,8 @@ from worker.engines.narrow import Narrow, narrow
 from worker.engines.shelf import Shelf
 from worker.engines.sources.base import ColumnInfo, Source, WithViews
 from worker.engines.values import ValueType
+
+Positions = npt.NDArray[np.int64]
 
 
 class Rows(Protocol):
@@ -34,6 +39,9 @@ class Rows(Protocol):
 
     def canonical(self, position: int, values: pa.Array) -> pa.Array:
         """Values that `batches` gave, in storage form. Raises SourceFailed."""
+
+    def taken(self, position: int, values: pa.Array, rows: Positions) -> pa.Array:
+        """Some of the values that `batches` gave, in storage form. Raises SourceFailed."""
 
     def narrow(self, position: int, values: pa.Array) -> Narrow:
         """Values that `batches` gave, in narrow form. Raises SourceFailed."""
@@ -66,6 +74,10 @@ class SourceRows:
     def canonical(self, position: int, values: pa.Array) -> pa.Array:
         """Storage form. Raises SourceFailed when a value does not fit its column's type."""
         return canonical_of(self._columns[position], self.types[position], values, self.name)
+
+    def taken(self, position: int, values: pa.Array, rows: Positions) -> pa.Array:
+        """Storage form of some. Raises SourceFailed."""
+        return self.canonical(position, taken(values, rows))
 
     def narrow(self, position: int, values: pa.Array) -> Narrow:
         """Narrow form. Raises SourceFailed when a value does not fit its column's type."""
@@ -101,6 +113,10 @@ class ShelfRows:
         """The values: they are in storage form."""
         return values
 
+    def taken(self, position: int, values: pa.Array, rows: Positions) -> pa.Array:
+        """Some of the values."""
+        return values.take(pa.array(rows))
+
     def narrow(self, position: int, values: pa.Array) -> Narrow:
         """Narrow form."""
         return narrow(values, self.types[position], self.types[position], stored=True)
@@ -108,6 +124,13 @@ class ShelfRows:
     def discard(self) -> None:
         """Forget the rows and remove their file."""
         self._shelf.discard()
+
+
+def taken(values: pa.Array, rows: Positions) -> pa.Array:
+    """The values at `rows`, views or not."""
+    if pa.types.is_string_view(values.type) or pa.types.is_binary_view(values.type):
+        return pl.Series(values).gather(rows).to_arrow()  # Arrow cannot take from views
+    return values.take(pa.array(rows))
 
 
 def canonical_of(column: ColumnInfo, wanted: ValueType, values: pa.Array, table: str) -> pa.Array:
