@@ -31,8 +31,8 @@ from app.dashboard import routes as dashboard_routes
 from app.dashboard.routes import Dashboard
 from app.dashboard.store import DashboardStore
 from app.envelope import EXCEPTION_HANDLERS
+from app.jobs import actions, stream, submit
 from app.jobs import routes as job_routes
-from app.jobs import stream
 from app.jobs.live import LiveJobs
 from app.jobs.socket import job_socket
 from app.jobs.store import OracleJobStorage
@@ -130,6 +130,8 @@ def create_app(settings: Settings) -> Litestar:
             users.router,
             keys.router,
             audit_routes.router,
+            submit.router,
+            actions.router,
             job_routes.router,
             stream.router,
             schedule_routes.router,

@@ -21,6 +21,12 @@ from app.oracle.pool import to_database
 DEFAULT_SORT = "-created_at"
 MAX_PAGE = 500
 _LARGEST = Decimal(10) ** 15
+_TEXT_MATCHES = """(
+   instr(upper(job_id), upper(:text)) > 0
+   or instr(upper(table_name), upper(:text)) > 0
+   or instr(upper(submitted_by), upper(:text)) > 0
+   or instr(upper(json_value(error_details, '$.sentence')), upper(:text)) > 0
+)"""
 
 
 class CursorError(ValueError):
@@ -61,6 +67,7 @@ class JobFilter:
     kind: str | None = None
     table_name: str | None = None
     submitted_by: str | None = None
+    text: str | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
     sort: str = DEFAULT_SORT
@@ -93,8 +100,13 @@ class Listing:
         self._filters = filters
         self._descending = filters.sort.startswith("-")
         self._order = _ORDERS[filters.sort.removeprefix("-")]
-        self.binds: dict[str, Any] = {"row_limit": filters.limit + 1}
-        self.where = " and ".join(self._conditions())
+        self._matched: dict[str, Any] = {}
+        self.matching = " and ".join(self._conditions())  # what the filters say, with `count_binds`
+        self.count_binds = dict(self._matched)
+        self.binds: dict[str, Any] = {**self._matched, "row_limit": filters.limit + 1}
+        self.where = self.matching
+        if filters.cursor is not None:
+            self.where += f" and {self._after(filters.cursor)}"
         direction = "desc" if self._descending else "asc"
         self.order_by = f"{self._order.expression} {direction}, job_id {direction}"
 
@@ -115,7 +127,7 @@ class Listing:
         if filters.statuses:
             names = [f"status_{number}" for number in range(len(filters.statuses))]
             conditions.append(f"status in ({', '.join(':' + name for name in names)})")
-            self.binds.update(zip(names, (str(status) for status in filters.statuses), strict=True))
+            self._matched.update(zip(names, (str(status) for status in filters.statuses), strict=True))
         for condition, name, value in (
             ("kind = :kind", "kind", filters.kind),
             ("upper(table_name) = upper(:table_name)", "table_name", filters.table_name),
@@ -125,9 +137,10 @@ class Listing:
         ):
             if value is not None:
                 conditions.append(condition)
-                self.binds[name] = to_database(value) if isinstance(value, datetime) else value
-        if filters.cursor is not None:
-            conditions.append(self._after(filters.cursor))
+                self._matched[name] = to_database(value) if isinstance(value, datetime) else value
+        if filters.text is not None:
+            conditions.append(_TEXT_MATCHES)
+            self._matched["text"] = filters.text
         return conditions
 
     def _after(self, cursor: str) -> str:

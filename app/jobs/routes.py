@@ -1,4 +1,4 @@
-"""REST: submit a comparison, look at jobs and their results, cancel, retry."""
+"""REST: look at jobs, their attempts and their results, cancel, retry."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Router, delete, get, post, put
+from litestar import Request, Router, delete, get, put
 from litestar.datastructures import State
 from litestar.exceptions import PermissionDeniedException
-from litestar.params import Body, Parameter
+from litestar.params import Parameter
 from msgspec import Meta
 
 from app.accounts.guard import Principal
@@ -17,47 +17,15 @@ from app.accounts.permissions import Permission, needs
 from app.envelope import Envelope, documented, ok
 from app.jobs import examples
 from app.jobs.listing import DEFAULT_SORT, MAX_PAGE, SORTS, JobFilter
-from app.jobs.models import (
-    ComparisonJob,
-    ComparisonRequest,
-    ComparisonResults,
-    JobAttempt,
-    JobStatus,
-    is_job_id,
-)
-from app.jobs.plan import resolve
+from app.jobs.models import ComparisonJob, ComparisonResults, JobAttempt, JobStatus, is_job_id
 from app.jobs.store import OracleJobStorage, no_such_job
 
 _TEXT = r"^[^\x00]*$"  # a NUL is in no name, and not every database takes one
-_TABLE_NAME_LENGTH = 128  # COMPARISON_JOBS.TABLE_NAME
 
 JobIdPath = Annotated[
     str,
     Parameter(description="The id that POST /compare gave.", schema_extra={"format": "uuid"}),
 ]
-
-
-class JobLinks(msgspec.Struct, frozen=True):
-    """Where to go from here."""
-
-    self: str
-    results: str
-    live: str
-
-
-class Submitted(msgspec.Struct, frozen=True):
-    """A job that has been accepted."""
-
-    job_id: str
-    status: JobStatus
-    key: Annotated[
-        list[str], Meta(description="Columns that identify a row; empty if the job is to find them.")
-    ]
-    key_origin: Annotated[
-        str, Meta(description="given, primary key, unique key NAME, or to be found in the data.")
-    ]
-    columns: Annotated[int, Meta(description="Number of columns that will be compared.")]
-    links: JobLinks
 
 
 class JobStatusChange(msgspec.Struct, frozen=True):
@@ -77,6 +45,9 @@ class JobList(msgspec.Struct, frozen=True):
     next_cursor: Annotated[
         str | None, Meta(description="Give it as `cursor` for the next page; null on the last.")
     ]
+    total: Annotated[
+        int | None, Meta(description="All jobs that the filters let through, if `total` was asked for.")
+    ] = None
 
 
 class AttemptList(msgspec.Struct, frozen=True):
@@ -85,56 +56,8 @@ class AttemptList(msgspec.Struct, frozen=True):
     items: Annotated[list[JobAttempt], Meta(description="Oldest first.")]
 
 
-_PATH = f"/api/v1/jobs/{examples.JOB_ID}"
-_LINKS = JobLinks(_PATH, f"{_PATH}/results", "/ws")
-_SUBMITTED = Submitted(examples.JOB_ID, JobStatus.PENDING, ["ICAO"], "primary key", 10, _LINKS)
 _CANCELLED = JobStatusChange(examples.JOB_ID, JobStatus.CANCELLED)
 _RETRIED = JobStatusChange(examples.JOB_ID, JobStatus.PENDING)
-
-
-@post(
-    "/compare",
-    status_code=202,
-    opt=needs(Permission.JOBS_SUBMIT),
-    summary="Compare two tables",
-    description="Checks the request against the data dictionary, then queues it. `source` is side A, the "
-    "reference; `target` is side B, the candidate.",
-    operation_id="compareTables",
-    responses=documented(
-        202,
-        Envelope[Submitted],
-        "Queued.",
-        _SUBMITTED,
-        401,
-        403,
-        413,
-        422,
-        message="The comparison is queued.",
-    ),
-)
-async def compare(
-    data: Annotated[ComparisonRequest, Body(examples=examples.REQUESTS)],
-    request: Request[Principal, Any, Any],
-    state: State,
-) -> Envelope[Submitted]:
-    """Nothing is queued unless every name in the request is known and a key is there."""
-    plan = await resolve(state.dictionary, data)
-    full_name = str(plan.source)
-    job_id = await _jobs(state).enqueue(
-        data,
-        table_name=full_name if len(full_name) <= _TABLE_NAME_LENGTH else plan.source.name,
-        submitted_by=request.user.username,
-    )
-    path = f"/api/v1/jobs/{job_id}"
-    submitted = Submitted(
-        job_id=job_id,
-        status=JobStatus.PENDING,
-        key=list(plan.key),
-        key_origin=plan.key_origin,
-        columns=len(plan.columns),
-        links=JobLinks(path, f"{path}/results", "/ws"),
-    )
-    return ok(submitted, f"The comparison of {plan.source} with {plan.target} is queued.")
 
 
 @get(
@@ -163,6 +86,15 @@ async def list_jobs(
     submitted_by: Annotated[
         str | None, Parameter(description="Only this user's.", max_length=128, pattern=_TEXT)
     ] = None,
+    text: Annotated[
+        str | None,
+        Parameter(
+            description="Only jobs with this in their id, table, submitter or error, in any case.",
+            min_length=1,
+            max_length=100,
+            pattern=_TEXT,
+        ),
+    ] = None,
     created_from: Annotated[
         datetime | None, Parameter(description="Created at this time or later; UTC without an offset.")
     ] = None,
@@ -174,6 +106,7 @@ async def list_jobs(
     cursor: Annotated[
         str | None, Parameter(description="`next_cursor` of the page before.", max_length=1000)
     ] = None,
+    total: Annotated[bool, Parameter(description="Count all jobs that the filters let through.")] = False,
 ) -> Envelope[JobList]:
     """A page; the requests and results of the jobs are not in it."""
     filters = JobFilter(
@@ -181,6 +114,7 @@ async def list_jobs(
         kind=kind,
         table_name=table,
         submitted_by=submitted_by,
+        text=text,
         created_from=created_from,
         created_to=created_to,
         sort=sort,
@@ -188,7 +122,8 @@ async def list_jobs(
         cursor=cursor,
     )
     page = await _jobs(state).page(filters)
-    return ok(JobList(page.items, page.next_cursor))
+    counted = await _jobs(state).count(filters) if total else None
+    return ok(JobList(page.items, page.next_cursor, counted))
 
 
 @get(
@@ -298,6 +233,6 @@ def _checked(job_id: str) -> str:
 
 router = Router(
     "/",
-    route_handlers=[compare, list_jobs, get_job, get_results, get_attempts, cancel_job, retry_job],
+    route_handlers=[list_jobs, get_job, get_results, get_attempts, cancel_job, retry_job],
     tags=["Jobs"],
 )

@@ -11,9 +11,11 @@ Times in the database are UTC in TIMESTAMP(6) columns; here they are aware datet
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
+import oracledb
 
 from app.jobs.administration import AdministrationStorage
 from app.jobs.listing import JobFilter, JobPage, Listing
@@ -36,7 +38,7 @@ from app.jobs.rows import (
 from app.jobs.runs import RunStorage
 from app.oracle.audit import Deed, audited
 from app.oracle.errors import ConflictError, DatabaseUnavailableError, NotFoundError
-from app.oracle.pool import TEXT_OUT, OraclePool, to_database
+from app.oracle.pool import TEXT_OUT, Connection, OraclePool, to_database
 
 
 class OracleJobStorage(RunStorage, AdministrationStorage):
@@ -103,6 +105,50 @@ class OracleJobStorage(RunStorage, AdministrationStorage):
             return new_id
         return str(outs["job_id"])
 
+    async def enqueue_all(
+        self, requests: Sequence[tuple[ComparisonRequest, str]], *, submitted_by: str
+    ) -> list[str]:
+        """Put many comparisons, each with its table name, into their queues: all or none, in one round trip.
+
+        Ids in the order of the requests.
+        """
+        job_ids = [str(uuid.uuid4()) for _ in requests]
+        sql = """
+            declare
+               l_job_id comparison_jobs.job_id%type;
+            begin
+               l_job_id := job_queue.enqueue(in_kind => 'COMPARE'
+                                            ,in_table_name => :table_name
+                                            ,in_request_config => :request_config
+                                            ,in_submitted_by => :submitted_by
+                                            ,in_queue_name => :queue_name
+                                            ,in_priority => :priority
+                                            ,in_max_attempts => :max_attempts
+                                            ,in_job_id => :new_id);
+            end;"""
+        rows = []
+        for new_id, (request, table_name) in zip(job_ids, requests, strict=True):
+            deed = Deed("job.submit", new_id, after={"table": table_name, "kind": "COMPARE"})
+            binds = {
+                "table_name": table_name,
+                "request_config": request.to_json(),
+                "submitted_by": submitted_by,
+                "queue_name": request.queue,
+                "priority": request.priority,
+                "max_attempts": request.max_attempts,
+                "new_id": new_id,
+            }
+            block, all_binds = audited(sql, binds, deed)
+            rows.append(all_binds)
+
+        async def run(connection: Connection) -> None:
+            with connection.cursor() as cursor:
+                cursor.setinputsizes(request_config=oracledb.DB_TYPE_CLOB)
+                await cursor.executemany(block, rows)
+
+        await self._pool.call("enqueue all", run)
+        return job_ids
+
     async def _exists(self, job_id: str) -> bool:
         sql = "select count(*) from comparison_jobs where job_id = :job_id"
         rows = await self._pool.rows("find job", sql, {"job_id": job_id})
@@ -139,6 +185,12 @@ class OracleJobStorage(RunStorage, AdministrationStorage):
              fetch first :row_limit rows only"""
         rows = await self._pool.rows("list jobs", sql, listing.binds)
         return listing.page([job_of_row(row) for row in rows])
+
+    async def count(self, filters: JobFilter) -> int:
+        """How many jobs the filters let through, on all pages."""
+        listing = Listing(filters)
+        sql = f"select count(*) from comparison_jobs where {listing.matching}"
+        return int((await self._pool.rows("count jobs", sql, listing.count_binds))[0][0])
 
     async def attempts(self, job_id: str) -> list[JobAttempt]:
         """Every run of a job, oldest first; empty for one that never ran. Raises NotFoundError."""

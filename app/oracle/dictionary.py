@@ -138,6 +138,16 @@ class Dictionary:
             raise RequestError(field, f"{owner}.{name} belongs to Concord itself and cannot be compared.")
         return Table(owner, name, await self._columns(owner, name), await self._keys(owner, name))
 
+    async def estimated_rows(self, table: Table) -> int | None:
+        """Rows when statistics were last gathered; None for a view, or without statistics."""
+        sql = """
+            select num_rows
+              from all_tables
+             where owner = :owner_name and table_name = :table_name"""
+        binds = {"owner_name": table.owner, "table_name": table.name}
+        rows = await self._pool.rows("estimate rows", sql, binds)
+        return _integer(rows[0][0]) if rows else None
+
     async def _owner_of(self, name: str, owner: str | None, field: str) -> str:
         condition = "" if owner is None else "and owner = :owner_name"
         sql = f"""
