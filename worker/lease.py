@@ -1,16 +1,10 @@
-"""A worker's signs of life, and the housekeeping for workers that show none.
-
-Any worker may take the jobs of lost workers away: JOB_QUEUE.REQUEUE_LOST passes over rows that another worker is
-just taking, so nobody need be elected and nobody's death stops it.
-"""
+"""A worker's signs of life. What is done about workers that show none is in worker.housekeeping."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import random
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -38,7 +32,7 @@ class Lease:
     """Keeps one worker registered. `run` works until it is cancelled and never raises on database errors.
 
     state: asked for at each heartbeat. lost: called when the database has declared this worker lost, so that its
-    jobs belong to others. found_work: called when lost jobs have gone back to the queue.
+    jobs belong to others.
     """
 
     storage: OracleJobStorage
@@ -46,25 +40,18 @@ class Lease:
     worker_id: str
     state: Callable[[], State]
     lost: Callable[[], None]
-    found_work: Callable[[], None]
     registered: asyncio.Event = field(default_factory=asyncio.Event)  # claims wait for it
     _was_known: bool = False
     _database_away: bool = False
-    _next_housekeeping: float = 0.0
     _stopping: bool = False
     _beat_now: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        """Heartbeat until told to stop; now and then look for lost workers."""
+        """Heartbeat until told to stop."""
         while not self._stopping:
             self._beat_now.clear()
             try:
                 await self._beat()
-                if time.monotonic() >= self._next_housekeeping:
-                    await self._take_from_the_lost()
-                    # Not in step with other workers.
-                    pause = self.settings.lease_seconds / 2 * (0.5 + random.random() / 2)
-                    self._next_housekeeping = time.monotonic() + pause
                 if self._database_away:
                     log.info("database is back")
                     self._database_away = False
@@ -105,10 +92,3 @@ class Lease:
             self.lost()
         self._was_known = True
         self.registered.set()
-
-    async def _take_from_the_lost(self) -> None:
-        requeued, ended = await self.storage.requeue_lost()
-        if requeued or ended:
-            log.warning("took jobs from lost workers", requeued=requeued, ended=ended)
-        if requeued:
-            self.found_work()

@@ -26,11 +26,13 @@ import structlog
 
 from app.jobs.models import ClaimedJob
 from app.jobs.store import OracleJobStorage
+from app.jobs.upkeep import Upkeep
 from app.ops.logs import configure_logging
 from app.oracle.dictionary import Dictionary
 from app.oracle.errors import ConflictError, OracleError
 from app.oracle.pool import OraclePool
 from app.settings import Settings
+from worker.housekeeping import Housekeeping
 from worker.kinds import Kind
 from worker.lease import Lease, State
 from worker.outcome import Stop
@@ -74,8 +76,14 @@ class Worker:
             self._bell = ChangeNotification(
                 settings, lambda: storage.ping(self.worker_id), self._mode_changed
             )
-        self._lease = Lease(
-            storage, settings, self.worker_id, state=self._state, lost=self._lost, found_work=self._wake.set
+        self._lease = Lease(storage, settings, self.worker_id, state=self._state, lost=self._lost)
+        self._housekeeping = Housekeeping(
+            storage,
+            Upkeep(pool, settings),
+            settings,
+            self.worker_id,
+            self._lease.registered,
+            found_work=self._wake.set,
         )
 
     async def main(self) -> int:
@@ -87,7 +95,11 @@ class Worker:
         log.info("worker started", slots=self._settings.worker_slots, wakeup=self._settings.wakeup)
         self._processes.warm_up()
         beating = asyncio.create_task(self._lease.run())
-        background = [beating, asyncio.create_task(self._bell.run(self._ring))]
+        background = [
+            beating,
+            asyncio.create_task(self._bell.run(self._ring)),
+            asyncio.create_task(self._housekeeping.run()),
+        ]
         claiming = asyncio.create_task(self._claim_until_draining())
         try:
             await self._until_draining(claiming, *background)

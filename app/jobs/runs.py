@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -299,6 +300,14 @@ class RunStorage:
         binds = {"worker_id": worker_id, "term_seconds": term_seconds, "elected": NUMBER_OUT}
         outs = await self._pool.block("elect", sql, binds, idempotent=True)
         return bool(outs["elected"])
+
+    async def existing(self, job_ids: Sequence[str]) -> set[str]:
+        """Those of up to 1000 ids that are jobs here."""
+        binds = {f"id{number}": job_id for number, job_id in enumerate(job_ids)}
+        sql = (
+            f"select job_id from comparison_jobs where job_id in ({', '.join(f':{name}' for name in binds)})"
+        )
+        return {job_id for (job_id,) in await self._pool.rows("existing jobs", sql, binds)}
 
     async def ping(self, worker_id: str) -> None:
         """Cause a change notification (NOTIFICATION_PINGS), to see whether it is heard."""
