@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.localdb import plsql
 from app.localdb.catalog.administration import Administration, literal, note_object
 from app.localdb.catalog.changes import statements_for
+from app.localdb.ddl_errors import ddl_error
 from app.localdb.errors import OracleError, from_postgres, oracle_error
 from app.localdb.pg_messages import PgError
 from app.localdb.sql.compiled import Compiled, Effect, TableChange
@@ -30,6 +31,7 @@ class Definition:
         self._session = session
         self._link = session.link
         self._store = session.database.store
+        self._running = ""  # the PostgreSQL statement that is being executed
 
     def run(self, compiled: Compiled, text: str) -> bool:
         """Execute; True when a unit was created with compilation errors. Raises OracleError."""
@@ -47,7 +49,8 @@ class Definition:
             self._link.commit()
         except PgError as error:
             self._link.rollback()
-            raise self._oracle_error(error, compiled) from error
+            change = compiled.changes[0] if compiled.changes else None
+            raise ddl_error(error, self._running, change) from error
         except OracleError as error:
             self._link.rollback()
             if error.code in _MOOT and compiled.options.get(_MOOT[error.code]):
@@ -127,6 +130,7 @@ class Definition:
         self._link.set("role", owner)
         wait_ms = max(self._session.ddl_lock_timeout_s * 1000, 100)
         for statement in compiled.statements:
+            self._running = statement
             self._link.execute(statement, (), [()], lock_wait_ms=wait_ms)
         notes = [statement for change in compiled.changes for statement in statements_for(change)]
         if notes:
@@ -200,25 +204,3 @@ class Definition:
             raise from_postgres(error) from error
         finally:
             self._link.set("role", before)
-
-    def _oracle_error(self, error: PgError, compiled: Compiled) -> OracleError:
-        """DDL has its own words for some conditions."""
-        state = error.sqlstate
-        change = compiled.changes[0] if compiled.changes else None
-        if state == "55P03":
-            return oracle_error(54)
-        if state == "23502":
-            return OracleError(
-                2296, f"cannot enable ({change.schema if change else ''}.) - null values found"
-            )
-        if state == "23505":
-            return OracleError(1452, "cannot CREATE UNIQUE INDEX; duplicate keys found")
-        if state == "23514":
-            return OracleError(2293, "cannot validate (check constraint) - check constraint violated")
-        if state == "2BP01":
-            return oracle_error(2449)
-        if state == "42P01" and change is not None:
-            return oracle_error({"INDEX": 1418, "SEQUENCE": 2289}.get(change.kind, 942))
-        if state == "42703" and change is not None:
-            return from_postgres(error)
-        return from_postgres(error)

@@ -107,6 +107,10 @@ TEXTS = {
     29975: "cannot register a query in the middle of an active transaction",
     30006: "resource busy; acquire with WAIT timeout expired",
     30926: "unable to get a stable set of rows in the source tables",
+    40441: "JSON syntax error",
+    40456: "JSON_VALUE evaluated to non-scalar value",
+    40462: "JSON_VALUE evaluated to no value",
+    40470: "JSON_VALUE evaluated to multiple values",
     32795: "cannot insert into a generated always identity column",
 }
 
@@ -123,6 +127,10 @@ _PLAIN = {
     "25006": 1456,
     "40001": 8177,
     "40P01": 60,
+    "22032": 40441,
+    "22034": 40470,
+    "22035": 40462,
+    "2203F": 40456,
     "42501": 1031,
     "42P01": 942,
     "42P07": 955,
@@ -180,6 +188,13 @@ def from_postgres(error: PgError, *, updating: bool = False, waited: bool = Fals
     if state == "42703":
         named = re.search(r'"([^"]+)"', error.message)
         return oracle_error(904, f'"{named[1]}"' if named else "column")
+    if state in ("55000", "2200H") and "sequence" in error.message:
+        named = re.search(r'"([^"]+)"', error.message)
+        sequence = named[1] if named else ""
+        if state == "55000":
+            return oracle_error(8002, sequence)
+        limit = "exceeds MAXVALUE" if "maximum" in error.message else "goes below MINVALUE"
+        return oracle_error(8004, sequence, limit)
     if state.startswith("08"):
         return oracle_error(3113)
     if state in _PLAIN:

@@ -38,6 +38,9 @@ def statements_for(change: TableChange) -> Iterator[str]:
         return
     if change.action == "TRUNCATE":
         return
+    if kind == "TRIGGER":
+        yield note_object(owner, name, kind)
+        return
     yield note_object(owner, name, kind, relation=True)
     relation = f"{literal(f'{quoted(owner)}.{quoted(name)}')}::pg_catalog.regclass"
     texts: dict[str, str] = dict(change.options.get("texts", {}))

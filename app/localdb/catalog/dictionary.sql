@@ -426,6 +426,57 @@ select 'PUBLIC', replace(relname, '_$', '$'), 'SYS', relname from pg_catalog.pg_
 on conflict do nothing;
 insert into concord_catalog.synonyms (owner, name, target_owner, target_name) values ('PUBLIC', 'DICT', 'SYS', 'DICTIONARY') on conflict do nothing;
 
+-- ALTER TABLE .. MODIFY: what Oracle does only to a column without values.
+create or replace function concord_catalog.refuse_unless_empty(target regclass, column_name text, code integer) returns void language plpgsql
+    security definer set search_path = pg_catalog as $$
+declare
+    filled boolean;
+begin
+    execute format('select exists (select from %s where %I is not null)', target, column_name) into filled;
+    if filled then
+        raise exception using errcode = 'ORA00', message = case code
+            when 1440 then 'ORA-01440: column to be modified must be empty to decrease precision or scale'
+            else 'ORA-01439: column to be modified must be empty to change datatype' end;
+    end if;
+end
+$$;
+
+-- Oracle keeps one index for a list of columns.
+create or replace function concord_catalog.refuse_same_index(made regclass) returns void language plpgsql
+    security definer set search_path = pg_catalog as $$
+begin
+    if exists (select from pg_index a join pg_index b on b.indrelid = a.indrelid and b.indexrelid <> a.indexrelid
+                where a.indexrelid = made and b.indkey = a.indkey and b.indoption = a.indoption
+                  and pg_get_expr(b.indexprs, b.indrelid) is not distinct from pg_get_expr(a.indexprs, a.indrelid)) then
+        raise exception using errcode = 'ORA00', message = 'ORA-01408: such column list already indexed';
+    end if;
+end
+$$;
+
+-- ALTER TRIGGER .. ENABLE | DISABLE; a trigger that did not compile is not in PostgreSQL, and stays as it is.
+create or replace function concord_catalog.enable_trigger(owner_name text, trigger_name text, enabled boolean) returns void language plpgsql
+    security definer set search_path = pg_catalog as $$
+declare
+    target regclass := (select t.tgrelid from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
+                         where t.tgname = trigger_name and n.nspname = owner_name and not t.tgisinternal);
+begin
+    if target is not null then
+        execute format('alter table %s %s trigger %I', target, case when enabled then 'enable' else 'disable' end, trigger_name);
+    end if;
+end
+$$;
+
+create or replace function concord_catalog.enable_all_triggers(target regclass, enabled boolean) returns void language plpgsql
+    security definer set search_path = pg_catalog as $$
+declare
+    trigger_name text;
+begin
+    for trigger_name in select t.tgname from pg_trigger t where t.tgrelid = target and not t.tgisinternal and t.tgname not like '$%' loop
+        execute format('alter table %s %s trigger %I', target, case when enabled then 'enable' else 'disable' end, trigger_name);
+    end loop;
+end
+$$;
+
 -- CREATE OR REPLACE VIEW: PostgreSQL keeps a view only while its columns stay; else it is made anew with its grants.
 create or replace function concord_catalog.replace_view(schema text, name text, made text) returns void language plpgsql
     security definer set search_path = pg_catalog as $$

@@ -381,7 +381,15 @@ class NameCompiler:
                         self.used.add(actual.name)
                     inputs.append((formal, self.converted(Code(place.load, place.type), formal.type, offset)))
                 continue
-            inputs.append((formal, self.coerced(actual, formal.type, s)))
+            if isinstance(actual, x.Null):
+                inputs.append((formal, self.coerced(actual, formal.type, s)))
+                continue
+            code = self.expression(actual, s)
+            if self.steps(code.type, formal.type) is None:
+                raise CompileError(
+                    f"PLS-00306: wrong number or types of arguments in call to '{symbol.name}'", offset
+                )
+            inputs.append((formal, self.converted(code, formal.type, actual.offset)))
         if statement or not isinstance(routine.returns, Type):
             result: Type = VOID
         else:

@@ -61,7 +61,8 @@ def bind_type(bind: Bind) -> Type:
     """The type of a bind variable, as the client declared it."""
     if bind.type is OraType.CURSOR:
         return SYS_REFCURSOR
-    base = BY_ORA.get(bind.type)
+    # a BINARY_INTEGER of the client is a NUMBER in the block: nothing is rounded or overflows there
+    base = BY_ORA.get(OraType.NUMBER if bind.type is OraType.BINARY_INTEGER else bind.type)
     if base is None:
         raise OracleError(3001, f"unimplemented feature: a bind of type {bind.type.name} is not supported by the local "
                           "database")  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.localdb.plsql import nodes as n
 from app.localdb.plsql.declarations import DeclarationParser
-from app.localdb.plsql.failures import unsupported
+from app.localdb.plsql.failures import CompileError, unsupported
 from app.localdb.sql.lexer import T, Token
 from app.localdb.sql.nodes import Expr
 
@@ -43,9 +43,13 @@ class StatementParser(DeclarationParser):
         return found
 
     def handlers(self) -> list[n.Handler]:
-        found = []
+        found: list[n.Handler] = []
         while self.word == "WHEN":
             start = self.here
+            if found and not found[-1].names:
+                raise CompileError(
+                    "PLS-00370: OTHERS handler must be last among the exception handlers of a block", start
+                )
             self.advance()
             names: list[tuple[str, ...]] = []
             if not self.accept("OTHERS"):

@@ -172,6 +172,11 @@ begin
 end
 $$;
 
+-- What || may give in SQL.
+create function oracle.concat_limit(value text) returns text
+    language sql immutable strict parallel safe
+    return case when octet_length(value) > 4000 then oracle.fail('ORA-01489: result of string concatenation is too long', value) else value end;
+
 -- ASCII: the bytes of the first character in UTF-8, as one number; CHR is the way back.
 create function oracle.ascii(value text) returns numeric
     language sql immutable strict parallel safe

@@ -28,7 +28,9 @@ end;
 create or replace function oracle.json_sized(value text, maximum int, strict boolean) returns text
 language plpgsql immutable parallel safe as $$
 begin
-   if octet_length(value) <= maximum then
+   if value is null then
+      return null;
+   elsif octet_length(value) <= maximum then
       return nullif(value, '');
    elsif strict then
       raise exception using errcode = 'ORA00', message = format('ORA-40478: output value too large (maximum: %s)', maximum);

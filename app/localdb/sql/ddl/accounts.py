@@ -8,7 +8,7 @@ from app.localdb.sql.ddl.columns import ColumnDefinition
 from app.localdb.sql.ddl.objects import ObjectsDdl
 from app.localdb.sql.lexer import T
 from app.localdb.sql.refusals import refuse
-from app.localdb.sql.types import Ty
+from app.localdb.sql.types import Ty, text_literal
 
 _UNITS = frozenset(["PACKAGE", "PROCEDURE", "FUNCTION", "TRIGGER", "TYPE", "LIBRARY", "JAVA"])
 _OBJECT_PRIVILEGES = frozenset(
@@ -107,6 +107,15 @@ class AccountsDdl(ObjectsDdl):
     def _compile_unit(self) -> None:
         kind = self.advance().word
         schema, name = self.schema_name(4043)
+        if kind == "TRIGGER" and self.at("ENABLE", "DISABLE"):
+            found = self.catalog.resolve(schema, name, schema)
+            if found is None or found.kind != "TRIGGER":
+                raise self.error(4080, name)
+            change = self.change("ALTER", "TRIGGER", schema, name)
+            enabled = str(self.advance().word == "ENABLE").lower()
+            texts = ", ".join(text_literal(each) for each in (change.schema, change.name))
+            self.emit(f"select concord_catalog.enable_trigger({texts}, {enabled})")
+            return
         self.expect("COMPILE", 922)
         self.accept("DEBUG")
         if self.accept("BODY"):

@@ -406,7 +406,7 @@ def _describe(change: ColumnChange, ty: Ty, written: n.TypeName | None) -> None:
         change.precision, change.scale = ty.precision, ty.scale
         change.type_text = f"INTERVAL DAY({ty.precision}) TO SECOND({ty.scale})"
     elif ty.type is OraType.INTERVAL_YM:
-        change.precision = ty.precision
+        change.precision, change.scale = ty.precision, 0
         change.type_text = f"INTERVAL YEAR({ty.precision}) TO MONTH"
 
 

@@ -8,7 +8,7 @@ from app.localdb.sql.catalog import ObjectInfo
 from app.localdb.sql.compiled import TableChange
 from app.localdb.sql.ddl.columns import ColumnDefinition, ColumnsDdl, Constraint, length_check, scope_of
 from app.localdb.sql.refusals import refuse
-from app.localdb.sql.types import Ty, describe, pg_type, quote, text_literal
+from app.localdb.sql.types import Family, Ty, describe, pg_type, quote, text_literal
 
 _ROWID = "\"ROWID\" bigint not null default nextval('oracle.rowid_seq'::regclass)"
 
@@ -38,6 +38,8 @@ class TablesDdl(ColumnsDdl):
             self.advance()
         self.skip_physical()
         kept = self._on_commit() if temporary else None
+        if self.accept("ORGANIZATION"):
+            self._organization(definitions, constraints)
         if self.at("ORGANIZATION", "PARTITION", "CLUSTER", "LOB", "NESTED", "XMLTYPE", "EXTERNAL"):
             raise self.unsupported(f"{self.token.word} in CREATE TABLE")
         if self.accept("AS"):
@@ -53,6 +55,20 @@ class TablesDdl(ColumnsDdl):
             if keys:
                 raise refuse(14455, keys[0].offset)
             entry.options.setdefault("texts", {})["$temporary"] = kept
+
+    def _organization(self, definitions: list[ColumnDefinition], constraints: list[Constraint]) -> None:
+        """ORGANIZATION HEAP | INDEX: a table by its key is kept like any other, with ROWIDs like any other's."""
+        if self.accept("HEAP"):
+            self.skip_physical()
+            return
+        if not self.accept("INDEX"):
+            raise self.unsupported(f"ORGANIZATION {self.token.word} in CREATE TABLE")
+        made = [*constraints, *(inline for each in definitions for inline in each.constraints)]
+        if not any(each.kind == "P" for each in made):
+            raise self.error(25175)
+        self.skip_physical()
+        if self.at("INCLUDING", "OVERFLOW", "PCTTHRESHOLD", "MAPPING"):
+            raise self.unsupported(f"{self.token.word} of an index-organized table")
 
     def _on_commit(self) -> str:
         """ON COMMIT DELETE | PRESERVE ROWS of a temporary table; the rows go unless told."""
@@ -189,9 +205,19 @@ class TablesDdl(ColumnsDdl):
                 before = self.pos
                 self.skip_physical()
                 if self.pos == before:
+                    if self.at("ENABLE", "DISABLE") and self.peek().word == "ALL":
+                        self._all_triggers(name)
+                        continue
                     if self.at("MOVE", "ENABLE", "DISABLE", "SET", "SHRINK", "PARTITION", "READ"):
                         raise self.unsupported(f"ALTER TABLE ... {self.token.word}")
                     raise self.error(1735)
+
+    def _all_triggers(self, name: str) -> None:
+        """ENABLE | DISABLE ALL TRIGGERS."""
+        enabled = str(self.advance().word == "ENABLE").lower()
+        self.expect("ALL")
+        self.expect("TRIGGERS")
+        self.emit(f"select concord_catalog.enable_all_triggers({text_literal(name)}, {enabled})")
 
     def _add(self, found: ObjectInfo, name: str, columns: dict[str, tuple[Ty, bool]]) -> None:
         grouped = self.accept("(")
@@ -244,9 +270,9 @@ class TablesDdl(ColumnsDdl):
         if each.identity is not None or each.virtual is not None:
             raise self.unsupported("MODIFY to an identity or virtual column", each.offset)
         if each.ty is not None:
-            columns[each.name] = (each.ty, each.nullable)
             self.emit(f"alter table {name} drop constraint if exists {quote('$len_' + each.name[:50])}")
-            self.emit(f"{alter} type {pg_type(each.ty)}")
+            self._change_type(name, each, columns[each.name][0], each.ty, alter)
+            columns[each.name] = (each.ty, each.nullable)
             if check := length_check(each):
                 self.emit(f"alter table {name} add {check}")
         if each.has_default:
@@ -261,6 +287,18 @@ class TablesDdl(ColumnsDdl):
         for constraint in each.constraints:
             self.emit(f"alter table {name} add {self.constraint_sql(constraint, columns)}")
         self._entry.columns.append(self.entry(each))
+
+    def _change_type(self, name: str, each: ColumnDefinition, old: Ty, new: Ty, alter: str) -> None:
+        """A column with values keeps its kind of type and may only grow (a text may shrink to its values)."""
+        lobs = (Family.CLOB, Family.BLOB)
+        kept = old.family is new.family or (old.family, new.family) == (Family.DATE, Family.TIMESTAMP)
+        if not kept and (old.family in lobs or new.family in lobs):
+            raise refuse(22858 if new.family in lobs else 22859, each.offset)
+        smaller = new.family is Family.NUMBER and old.family is Family.NUMBER and _shrinks(old, new)
+        if not kept or smaller:
+            texts = f"{text_literal(name)}, {text_literal(each.name)}"
+            self.emit(f"select concord_catalog.refuse_unless_empty({texts}, {1440 if kept else 1439})")
+        self.emit(f"{alter} type {pg_type(new)}{'' if kept else ' using null'}")
 
     def _drop(self, found: ObjectInfo, name: str) -> None:
         if self.accept("COLUMN"):
@@ -362,6 +400,7 @@ class TablesDdl(ColumnsDdl):
             f"create {kind} {quote(index)} on {self.qualified(table.schema, table.name)}"
             f" ({', '.join(keys)}){nulls}{where}"
         )
+        self.emit(f"select concord_catalog.refuse_same_index({text_literal(self.qualified(schema, index))})")
         self.change("CREATE", "INDEX", schema, index).options["texts"] = texts
 
     def _before_direction(self) -> int:
@@ -390,6 +429,15 @@ class TablesDdl(ColumnsDdl):
             self.skip_physical()
             if self.pos == before:
                 raise self.unsupported(f"ALTER INDEX ... {self.token.word}")
+
+
+def _shrinks(old: Ty, new: Ty) -> bool:
+    """Whether a NUMBER loses digits before or behind the point."""
+    if not new.precision or new.scale == -127:
+        return False
+    if not old.precision or old.scale == -127:
+        return True
+    return new.scale < old.scale or new.precision - new.scale < old.precision - old.scale
 
 
 __all__ = ["TablesDdl", "describe"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.localdb.sql import nodes as n
 from app.localdb.sql.lexer import T
+from app.localdb.sql.parser.base import RESERVED
 from app.localdb.sql.parser.expressions import ExpressionParser
 from app.localdb.sql.refusals import refuse
 
@@ -143,8 +144,10 @@ class QueryParser(ExpressionParser):
         bulk = self.accept("BULK", "COLLECT")
         self.expect("INTO", 925)
         before, self.plsql = self.plsql, True
-        targets = [self._postfix(self._primary())]
-        while self.accept(","):
+        targets: list[n.Expr] = []
+        while not targets or self.accept(","):
+            if self.token.kind == T.BIND and self.token.value in RESERVED and not before:
+                raise self.error(1745)
             targets.append(self._postfix(self._primary()))
         self.plsql = before
         return n.Into(offset, targets, bulk)

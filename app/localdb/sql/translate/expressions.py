@@ -253,6 +253,8 @@ class Expressions(Calls):
         if clob:
             return Ex(f"{sql}::oracle.clob", CLOB, not solid)
         known = [t.ty for t, v in zip(texts, values, strict=True) if v.ty.family is not Family.NULL]
+        if sum(ty.size for ty in known) > 4000:
+            sql = f"oracle.concat_limit({sql})"
         return Ex(sql, varchar2(sum(ty.chars for ty in known), sum(ty.size for ty in known)), not solid)
 
     # -- CASE, subqueries ----------------------------------------------------------------------------------

@@ -78,7 +78,8 @@ class Json(Windows):
         ty = VARCHAR2 if node.returning is None else of_type_name(node.returning, self.play)
         textual = ty.family in (Family.TEXT, Family.CLOB)
         returning = "jsonb" if textual else "timestamp" if ty.family is Family.DATE else pg_type(ty)
-        actions = self.json_action(node.on_empty, "EMPTY", ty, textual)
+        empty = node.on_empty or (node.on_error if error else None)  # no value counts as an error
+        actions = self.json_action(empty, "EMPTY", ty, textual)
         actions += self.json_action(node.on_error, "ERROR", ty, textual)
         sql = f"json_value({document}, {path}{self._passing(node)} RETURNING {returning}{actions})"
         if textual:

@@ -67,6 +67,8 @@ class Queries(Hierarchy):
             isinstance(item, n.TableRef) and item.parts == (cte.name,) for item in _tables(body.right)
         ):
             return self._recursive(cte, body, pg_name, level)
+        if any(isinstance(item, n.TableRef) and item.parts == (cte.name,) for item in _tables(body)):
+            raise refuse(32040 if cte.columns else 32039, cte.offset)
         found = self.relation(cte.query)
         names = cte.columns or [column.name for column in found.columns]
         if len(names) != len(found.columns):
@@ -396,6 +398,8 @@ class Queries(Hierarchy):
                     ex = Ex("NULL::text", ex.ty)
                 found = [(_item_name(item), ex)]
                 named = item.alias is not None or isinstance(item.value, n.Name)
+                if not isinstance(item.value, n.Name) or ex.sql.endswith(")"):
+                    ex = ex._replace(nullable=True)  # DESCRIBE: only a NOT NULL column is not
             for name, ex in found:
                 ident = name if name not in used and len(name.encode()) <= 63 else self.fresh("c")
                 used.add(ident)
