@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from app.localdb.errors import LENGTH_CHECK, OracleError, from_postgres, oracle_error
-from app.localdb.pg import PgError
+from app.localdb.pg_messages import PgError
 from app.localdb.sql.compiled import TableChange
 
 # SQLSTATE and a part of the failing PostgreSQL statement or of PostgreSQL's message -> the error. {} is the
