@@ -11,6 +11,20 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
+_WORKER_SIGNALS = """signals:
+  SIGTERM, SIGINT   drain: no new jobs; running ones get CONCORD_DRAIN_SECONDS (20), then they are given back
+  the same again    give running jobs back now
+  SIGQUIT, a third  leave without waiting; running jobs run again elsewhere when the lease is over
+
+exit status:
+  0    drained; every running job ended or was given back
+  1    could not start, or some jobs could not be given back: others take them when they count as lost
+  2    wrong usage of the command
+  3    the drain hung and was ended by force within the grace and ten seconds; jobs as with 1
+  131  SIGQUIT, or a third SIGTERM or SIGINT: left without waiting; jobs as with 1
+"""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Parse, run one command, return its exit status: 0 good, 1 the command failed, 2 wrong usage."""
     parser = argparse.ArgumentParser(
@@ -106,7 +120,13 @@ def _run_serve(arguments: argparse.Namespace) -> int:
 
 
 def _add_worker(commands: Commands) -> None:
-    parser = commands.add_parser("worker", help="run one worker (settings from CONCORD_* variables)")
+    parser = commands.add_parser(
+        "worker",
+        help="run one worker (settings from CONCORD_* variables)",
+        description="Claims jobs and runs each in a process of its own until told to stop.",
+        epilog=_WORKER_SIGNALS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.set_defaults(run=_run_worker)
 
 

@@ -124,6 +124,11 @@ class Settings:
     job_memory_mb: int = knob(2048, "memory limit of one job's process, MiB", minimum=64)
     job_time_limit_seconds: float = knob(3600.0, "longest run of one job, seconds", minimum=1)
 
+    metrics_port: int = knob(
+        0, "port on which a worker answers Prometheus; 0 = none", minimum=0, maximum=65535
+    )
+    metrics_host: str = knob("127.0.0.1", "address on which a worker answers Prometheus")
+
     # Housekeeping, done by one elected worker
     retention_days: float = knob(
         0.0, "finished jobs are deleted so many days after their end; 0 keeps them for ever", minimum=0

@@ -56,7 +56,8 @@ def _last_words(runner: Runner, task: Task, report: Report) -> dict[str, Any]:
         failure = replace(error.failure, detail=causes(error))
     except oracledb.Error as error:
         meaning = translate(error)
-        failure = Failed("database", meaning.sentence, meaning.retryable, causes(error))
+        facts: dict[str, str | int | float] = {"database_error": meaning.code}
+        failure = Failed("database", meaning.sentence, meaning.retryable, causes(error), facts)
     except Exception as error:  # noqa: BLE001 - the last words of any job; the stack goes to the log
         traceback.print_exc()
         sentence = f"The job broke on an error that Concord did not expect ({type(error).__name__})."

@@ -1,10 +1,9 @@
 """One worker process: claims jobs, runs each in a process of its own, and leaves in order when told to.
 
-Exit status: 0 after a drain in which every job ended or was given back; 1 when some could not be given back (they
-count as lost and run again elsewhere) or when the worker could not start; 3 when the drain itself hung and the
-process had to be ended by force. SIGTERM or SIGINT drains: no new claims, running jobs get CONCORD_DRAIN_SECONDS,
-then they are released with their attempt given back. A second signal ends the grace at once. The process is gone
-within the grace and ten seconds, whatever happens.
+The first SIGTERM or SIGINT drains: no new claims, running jobs get CONCORD_DRAIN_SECONDS, then they are released
+with their attempt given back. The second ends the grace at once. SIGQUIT, or a third, leaves without waiting for
+anything: running jobs die, and others take them when the lease is over. A drain is over within the grace and ten
+seconds, whatever happens. The exit statuses are in EXIT_STATUSES.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ from app.jobs.models import ClaimedJob
 from app.jobs.store import OracleJobStorage
 from app.jobs.upkeep import Upkeep
 from app.ops.logs import configure_logging
+from app.ops.worker_metrics import WorkerMetrics
 from app.oracle.dictionary import Dictionary
 from app.oracle.errors import ConflictError, OracleError
 from app.oracle.pool import OraclePool
@@ -51,7 +51,16 @@ _CANCEL_AGAIN_SECONDS = 0.2
 _WRITE_SECONDS = 5.0  # to give jobs back after the grace
 _FORCE_AFTER_SECONDS = 9.0  # after the grace: the process ends, whatever it hangs on
 _DOUBTFUL_SECONDS = 60.0  # how long after a claim without an answer its jobs may still appear
+
+EXIT_STATUSES = {
+    0: "drained; every running job ended or was given back",
+    1: "could not start, or some jobs could not be given back: others take them when they count as lost",
+    2: "wrong usage of the command",
+    3: "the drain hung and was ended by force within the grace and ten seconds; jobs as with 1",
+    131: "SIGQUIT, or a third SIGTERM or SIGINT: left without waiting; jobs as with 1",
+}
 _FORCED_STATUS = 3
+_QUIT_STATUS = 131
 
 
 class Worker:
@@ -64,6 +73,7 @@ class Worker:
         self._storage = storage = OracleJobStorage(pool)
         self._dictionary = Dictionary(pool, user=settings.db_user, hidden_owner=settings.db_owner)
         self._processes = JobProcesses(sorted({name for kind in kinds.values() for name in kind.preload}))
+        self._metrics = metrics = WorkerMetrics()
         self._runs: dict[asyncio.Task[None], Run] = {}
         self._draining = asyncio.Event()
         self._hurry = asyncio.Event()  # the grace is over
@@ -76,6 +86,9 @@ class Worker:
             self._bell = ChangeNotification(
                 settings, lambda: storage.ping(self.worker_id), self._mode_changed
             )
+        metrics.watch("concord_worker_running_jobs", "Jobs running now.", lambda: len(self._runs))
+        metrics.watch("concord_worker_slots", "Jobs that can run at once.", lambda: settings.worker_slots)
+        metrics.watch_mode(lambda: self._bell.mode)
         self._lease = Lease(storage, settings, self.worker_id, state=self._state, lost=self._lost)
         self._housekeeping = Housekeeping(
             storage,
@@ -92,7 +105,9 @@ class Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop, number)
+        signal.signal(signal.SIGQUIT, lambda *_: _leave_at_once())  # also when the loop hangs
         log.info("worker started", slots=self._settings.worker_slots, wakeup=self._settings.wakeup)
+        self._metrics.serve(self._settings)
         self._processes.warm_up()
         beating = asyncio.create_task(self._lease.run())
         background = [
@@ -140,13 +155,15 @@ class Worker:
                 continue
             except OracleError as error:
                 self._doubtful_until = time.monotonic() + _DOUBTFUL_SECONDS
+                self._metrics.claim_errors.inc()
                 log.debug("claim failed", error=str(error), code=error.code)
                 polled = not await self._woken_within(trouble.seconds())
                 continue
             trouble.reset()
             if claimed:
                 idle.reset()
-                if polled and any(job.attempt == 1 for job in claimed):
+                if polled and (unannounced := sum(job.attempt == 1 for job in claimed)):
+                    self._metrics.unannounced.inc(unannounced)
                     self._bell.doubt()
             polled = False
             if len(claimed) < free:
@@ -161,7 +178,9 @@ class Worker:
             free = self._settings.worker_slots - len(self._runs)
             if free <= 0:
                 return []
-        claimed = await self._storage.claim(self.worker_id, self._settings.worker_queue, free)
+        with self._metrics.claim_seconds.time():
+            claimed = await self._storage.claim(self.worker_id, self._settings.worker_queue, free)
+        self._metrics.claimed.inc(len(claimed))
         for job in claimed:
             self._start(job)
         return claimed
@@ -182,6 +201,7 @@ class Worker:
             dictionary=self._dictionary,
             settings=self._settings,
             processes=self._processes,
+            metrics=self._metrics,
             worker_id=self.worker_id,
             give_up=self._leave_now,
         )
@@ -222,6 +242,8 @@ class Worker:
     # Leaving
 
     def _told_to_stop(self, number: int) -> None:
+        if self._hurry.is_set():
+            _leave_at_once()
         if self._draining.is_set():
             log.warning("told to stop again: the grace is over")
             self._hurry.set()
@@ -298,6 +320,11 @@ def _end_by_force() -> None:
     os._exit(_FORCED_STATUS)
 
 
+def _leave_at_once() -> None:
+    print("concord worker: leaving without waiting", file=sys.stderr, flush=True)  # noqa: T201
+    os._exit(_QUIT_STATUS)
+
+
 async def _live(settings: Settings, kinds: Mapping[str, Kind]) -> int:
     pool = OraclePool(settings, module="concord-worker", size=settings.worker_slots + 2)
     pool.open()
@@ -324,4 +351,7 @@ def run(settings: Settings, kinds: Mapping[str, Kind] | None = None) -> int:
         return asyncio.run(_live(settings, kinds))
     except OracleError as error:
         log.error("worker cannot start", error=str(error), code=error.code)
+        return 1
+    except OSError as error:
+        log.error("worker cannot start", error=str(error))
         return 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
@@ -37,12 +37,16 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The attempt ended with an error. `code` is one of those of ERROR_DETAILS. `detail` is for the log only."""
+    """The attempt ended with an error. `code` is one of those of ERROR_DETAILS.
+
+    detail: for the log only. facts: what the sentence says, for machines.
+    """
 
     code: str
     sentence: str
     retryable: bool
     detail: str = ""
+    facts: dict[str, str | int | float] = field(default_factory=dict)
 
 
 Outcome = Finished | Stopped | Failed
@@ -57,11 +61,16 @@ class Limits:
 
 
 def judge(
-    exit_status: int, stop: Stop | None, last_words: Finished | Failed | None, limits: Limits
+    exit_status: int,
+    stop: Stop | None,
+    last_words: Finished | Failed | None,
+    limits: Limits,
+    peak_mb: int = 0,
 ) -> Outcome:
     """What became of a job's process.
 
     exit_status: as of subprocess, negative for a signal. stop: why the worker killed it, if it did.
+    peak_mb: the most memory it used, 0 = not known.
     last_words: what it sent at its end, if it came to that; a result that arrived whole counts even when the
     process was killed afterwards, except by a lost fence.
     """
@@ -76,26 +85,32 @@ def judge(
             "timed_out",
             f"The job ran longer than its limit of {limits.seconds:g} seconds and was stopped.",
             retryable=False,
+            facts={"time_limit_seconds": limits.seconds},
         )
     if stop is Stop.MEMORY_LIMIT:
-        return _out_of_memory(limits)
+        return _out_of_memory(limits, peak_mb)
     if last_words is not None:
         return last_words
     if exit_status == OUT_OF_MEMORY_STATUS:
-        return _out_of_memory(limits)
+        return _out_of_memory(limits, peak_mb)
     if exit_status == -signal.SIGKILL:
         return Failed(
             "crashed",
             "The job's process was killed from outside (SIGKILL); Linux does that to the largest process when "
             "the machine has no memory left.",
             retryable=True,
+            facts={"signal": "SIGKILL", "memory_peak_mb": peak_mb},
         )
     if exit_status < 0:
-        return Failed("crashed", f"The job's process crashed ({_signal_name(-exit_status)}).", retryable=True)
+        name = _signal_name(-exit_status)
+        return Failed(
+            "crashed", f"The job's process crashed ({name}).", retryable=True, facts={"signal": name}
+        )
     return Failed(
         "crashed",
         f"The job's process ended with exit status {exit_status} and left no result.",
         retryable=True,
+        facts={"exit_status": exit_status},
     )
 
 
@@ -111,11 +126,12 @@ def causes(error: BaseException) -> str:
     return " <- ".join(texts)
 
 
-def _out_of_memory(limits: Limits) -> Failed:
+def _out_of_memory(limits: Limits, peak_mb: int) -> Failed:
     return Failed(
         "out_of_memory",
         f"The job needed more than its memory limit of {limits.memory_mb} MiB and was stopped.",
         retryable=False,
+        facts={"memory_limit_mb": limits.memory_mb, "memory_peak_mb": peak_mb},
     )
 
 

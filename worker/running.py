@@ -23,6 +23,7 @@ import structlog
 
 from app.jobs.models import ClaimedJob, JobError
 from app.jobs.store import OracleJobStorage
+from app.ops.worker_metrics import WorkerMetrics
 from app.oracle.dictionary import Dictionary
 from app.oracle.errors import DatabaseUnavailableError, OracleError
 from app.oracle.pool import acting_for
@@ -33,6 +34,7 @@ from worker.pacing import Pause
 from worker.processes import JobProcess, JobProcessError, JobProcesses
 
 Result = TypeVar("Result")
+_STOPPED = {Stop.CANCEL: "cancelled", Stop.DRAIN: "released", Stop.FENCE_LOST: "fence_lost"}
 log = structlog.get_logger("worker")
 
 _VERDICT_SECONDS = 1.0  # between two exchanges with the database
@@ -63,6 +65,7 @@ class Run:
     dictionary: Dictionary
     settings: Settings
     processes: JobProcesses
+    metrics: WorkerMetrics
     worker_id: str
     give_up: asyncio.Event  # set when the worker must leave now: writes are not tried again
     _heard: _Heard = field(default_factory=_Heard)
@@ -112,7 +115,8 @@ class Run:
         except Refused as error:
             return Failed("bad_request", error.sentence, retryable=False)
         except OracleError as error:
-            return Failed("database", error.sentence, error.retryable, detail=causes(error))
+            facts: dict[str, str | int | float] = {"database_error": error.code}
+            return Failed("database", error.sentence, error.retryable, causes(error), facts)
         folder = await asyncio.to_thread(self._make_work_folder)
         try:
             return await self._run_process(self.kind, request, folder)
@@ -145,7 +149,7 @@ class Run:
             for task in (reader, *watchers):
                 task.cancel()
             await asyncio.gather(reader, *watchers, return_exceptions=True)
-        return judge(exit_status, self._stopped, self._heard.last_words, limits)
+        return judge(exit_status, self._stopped, self._heard.last_words, limits, process.peak_mb)
 
     def _spec(self, kind: Kind, request: dict[str, Any], folder: Path) -> bytes:
         """What the process needs to know. Secrets travel here and not in arguments or the environment."""
@@ -256,9 +260,11 @@ class Run:
                 outcome = Failed("engine", f"The result could not be stored: {error}", retryable=False)
             else:
                 log.info("job finished" if accepted else "result thrown away: the job is not ours any more")
+                self._count("completed" if accepted else "fence_lost")
                 return
         if isinstance(outcome, Stopped):
             log.info("job stopped", why=outcome.why.name.lower(), seconds=seconds)
+            self._count(_STOPPED[outcome.why])
             if outcome.why is Stop.CANCEL:
                 await self._until_written(lambda: storage.cancelled(job_id, token))
             elif outcome.why is Stop.DRAIN:
@@ -271,11 +277,13 @@ class Run:
             attempt=self.claimed.attempt,
             worker=self.worker_id,
             retryable=failure.retryable,
+            facts=failure.facts or None,
             at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         )
         status = await self._until_written(
             lambda: storage.fail(job_id, token, error_details, retryable=failure.retryable)
         )
+        self._count(failure.code)
         log.warning(
             "job failed",
             code=failure.code,
@@ -284,6 +292,10 @@ class Run:
             now=status,
             seconds=seconds,
         )
+
+    def _count(self, outcome: str) -> None:
+        self.metrics.ended.labels(self.claimed.kind, outcome).inc()
+        self.metrics.run_seconds.labels(self.claimed.kind).observe(time.monotonic() - self._started)
 
     async def _until_written(self, call: Callable[[], Awaitable[Result]]) -> Result:
         """Repeat a call while the database is away. Raises OracleError of another kind, or when leaving."""

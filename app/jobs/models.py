@@ -121,6 +121,9 @@ class JobError(msgspec.Struct, frozen=True, kw_only=True):
     worker: str | None = None
     retryable: bool | None = None
     at: str | None = None
+    facts: dict[str, str | int | float] | None = None
+    """What the sentence says, for machines: signal, exit_status, memory_limit_mb, memory_peak_mb,
+    time_limit_seconds, database_error, as far as they apply."""
 
 
 class ComparisonJob(msgspec.Struct, frozen=True, kw_only=True):

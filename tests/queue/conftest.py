@@ -186,9 +186,12 @@ def queue(concord_db: Settings, database: Any) -> Iterator[Queue]:
             yield queue
 
 
-@pytest.fixture(params=["poll", "cqn"])
+_MODES = {"both": ["poll", "cqn"], "poll": ["poll"], "cqn": ["cqn"]}
+
+
+@pytest.fixture(params=_MODES[os.environ.get("CONCORD_TEST_WAKEUP", "both")])
 def worker_settings(request: pytest.FixtureRequest, concord_db: Settings) -> Settings:
-    """Quick leases and polls; each test runs in both wake-up modes."""
+    """Quick leases and polls; each test runs in both wake-up modes, or in that of CONCORD_TEST_WAKEUP."""
     return replace(
         concord_db,
         wakeup=request.param,

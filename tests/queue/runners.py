@@ -31,6 +31,12 @@ def run(task: Task, report: Report) -> dict[str, Any]:
         case "sleep":
             time.sleep(request["seconds"])
             return {"summary": SUMMARY, "columns": []}
+        case "query":
+            import duckdb
+
+            duckdb.sql(
+                "select count(*) from range(10000000000) a, range(10000) b where a.range % 7 = b.range % 5"
+            ).fetchall()
         case "finish after":
             while not Path(request["file"]).exists():
                 time.sleep(0.02)

@@ -10,6 +10,7 @@ from worker.outcome import OUT_OF_MEMORY_STATUS, Failed, Finished, Limits, Stop,
 
 LIMITS = Limits(memory_mb=512, seconds=60)
 RESULT = Finished({"summary": {}})
+MEMORY = {"memory_limit_mb": 512, "memory_peak_mb": 600}
 REFUSED = Failed("engine", "There is no key.", retryable=False)
 
 
@@ -36,24 +37,39 @@ def test_what_we_stopped_is_no_failure(stop: Stop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "stop", "code", "says", "retryable"),
+    ("status", "stop", "code", "says", "retryable", "facts"),
     [
-        (-signal.SIGKILL, Stop.TIME_LIMIT, "timed_out", "limit of 60 seconds", False),
-        (-signal.SIGKILL, Stop.MEMORY_LIMIT, "out_of_memory", "limit of 512 MiB", False),
-        (OUT_OF_MEMORY_STATUS, None, "out_of_memory", "limit of 512 MiB", False),
-        (-signal.SIGKILL, None, "crashed", "killed from outside", True),
-        (-signal.SIGSEGV, None, "crashed", "SIGSEGV", True),
-        (1, None, "crashed", "exit status 1", True),
-        (0, None, "crashed", "exit status 0", True),
+        (
+            -signal.SIGKILL,
+            Stop.TIME_LIMIT,
+            "timed_out",
+            "limit of 60 seconds",
+            False,
+            {"time_limit_seconds": 60},
+        ),
+        (-signal.SIGKILL, Stop.MEMORY_LIMIT, "out_of_memory", "limit of 512 MiB", False, MEMORY),
+        (OUT_OF_MEMORY_STATUS, None, "out_of_memory", "limit of 512 MiB", False, MEMORY),
+        (
+            -signal.SIGKILL,
+            None,
+            "crashed",
+            "killed from outside",
+            True,
+            {"signal": "SIGKILL", "memory_peak_mb": 600},
+        ),
+        (-signal.SIGSEGV, None, "crashed", "SIGSEGV", True, {"signal": "SIGSEGV"}),
+        (1, None, "crashed", "exit status 1", True, {"exit_status": 1}),
+        (0, None, "crashed", "exit status 0", True, {"exit_status": 0}),
     ],
 )
-def test_each_failure_has_its_code_and_sentence(
-    status: int, stop: Stop | None, code: str, says: str, retryable: bool
+def test_each_failure_has_its_code_sentence_and_facts(
+    status: int, stop: Stop | None, code: str, says: str, retryable: bool, facts: dict[str, object]
 ) -> None:
-    outcome = judge(status, stop, None, LIMITS)
+    outcome = judge(status, stop, None, LIMITS, 600)
     assert isinstance(outcome, Failed)
     assert (outcome.code, outcome.retryable) == (code, retryable)
     assert says in outcome.sentence
+    assert outcome.facts == facts
 
 
 def test_the_log_gets_the_whole_chain_of_causes() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from app.jobs.models import ClaimedJob, JobError
+from app.ops.worker_metrics import WorkerMetrics
 from app.oracle.errors import DatabaseUnavailableError, OracleError
 from app.settings import Settings
 from tests.queue.runners import SUMMARY
@@ -74,6 +75,7 @@ def make_run(tmp_path: Path, record: Record, request: dict[str, Any], **changes:
         storage=record,  # type: ignore[arg-type]
         dictionary=None,  # type: ignore[arg-type]
         settings=settings,
+        metrics=WorkerMetrics(),
         processes=JobProcesses(["tests.queue.runners"]),
         worker_id="worker-1",
         give_up=asyncio.Event(),
@@ -155,12 +157,12 @@ def test_an_unknown_kind_is_refused_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("verdict", "ends"), [("CANCEL", [("cancelled",)]), ("STOP", [])], ids=["cancel", "fence lost"]
 )
-def test_the_databases_word_stops_the_process_within_two_seconds(
+def test_the_databases_word_stops_a_long_query_of_an_engine_within_two_seconds(
     tmp_path: Path, verdict: str, ends: list[Any]
 ) -> None:
     async def main() -> None:
         record = Record()
-        work = asyncio.create_task(make_run(tmp_path, record, {"do": "sleep", "seconds": 60}).work())
+        work = asyncio.create_task(make_run(tmp_path, record, {"do": "query"}, job_memory_mb=2000).work())
         async with asyncio.timeout(20):
             await record.progressed.wait()
         record.verdict = verdict

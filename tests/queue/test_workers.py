@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import socket
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -153,6 +155,65 @@ def test_a_second_signal_ends_the_grace(queue: Queue, start: Start, tmp_path: Pa
     worker.signal(signal.SIGTERM)
     assert worker.wait(10) == 0
     assert queue.row(job, "status", "attempt") == ("PENDING", 0)
+
+
+def test_sigquit_leaves_at_once_and_another_worker_runs_the_job(
+    queue: Queue, start: Start, tmp_path: Path
+) -> None:
+    marks, file = tmp_path / "marks", tmp_path / "go"
+    worker = start(drain_seconds=300)
+    job = queue.enqueue(do="finish after", file=str(file), mark=str(marks))
+    child = wait_for(lambda: marks.exists() and marks.read_text().split())[0]
+    worker.signal(signal.SIGQUIT)
+    assert worker.wait(5) == 131
+    wait_for(lambda: not Path(f"/proc/{child}").exists())
+    file.touch()
+    start()
+    queue.wait(job, "COMPLETED")
+    assert queue.row(job, "attempt") == 2
+
+
+def test_a_third_signal_does_not_wait_for_a_row_that_a_dba_has_locked(
+    queue: Queue, start: Start, tmp_path: Path
+) -> None:
+    marks = tmp_path / "marks"
+    worker = start(drain_seconds=300)
+    job = queue.enqueue(do="sleep", seconds=300, mark=str(marks))
+    wait_for(marks.exists)
+    with queue.dba.cursor() as cursor:
+        cursor.execute("select 1 from comparison_jobs where job_id = :id for update", {"id": job})
+    try:
+        for says in ("draining", "told to stop again"):
+            worker.signal(signal.SIGTERM)
+            wait_for(lambda says=says: says in worker.text())
+        worker.signal(signal.SIGTERM)
+        assert worker.wait(3) == 131
+    finally:
+        queue.dba.rollback()
+
+
+def test_prometheus_is_told_what_the_worker_did(queue: Queue, start: Start) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start(metrics_port=port)
+    for do in ("finish", "refuse"):
+        queue.wait(queue.enqueue(do=do), {"finish": "COMPLETED", "refuse": "FAILED"}[do])
+
+    def scrape() -> dict[str, float]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            text = answer.read().decode()
+        lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, _, value in lines}
+
+    [(mode,)] = queue.rows("select wakeup_mode from workers")
+    ended = 'concord_worker_jobs_ended_total{kind="TEST",outcome="%s"}'
+    wait_for(lambda: (ended % "engine") in scrape())
+    found = scrape()
+    assert (found[ended % "completed"], found[ended % "engine"]) == (1, 1)
+    assert found["concord_worker_jobs_claimed_total"] == 2
+    assert found["concord_worker_slots"] == 1
+    assert found[f'concord_worker_wakeup_mode{{mode="{mode}"}}'] == 1
 
 
 def test_the_worker_tells_how_it_is_woken(queue: Queue, start: Start, worker_settings: Settings) -> None:
