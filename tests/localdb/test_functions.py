@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
 from decimal import Decimal
 from typing import Any
@@ -208,6 +209,15 @@ JSON = [
 BYTES = [
     ("rawtohex(hextoraw('ab01'))", "AB01"),
     ("hextoraw('ABC')", b"\x0a\xbc"),
+    ("vsize(to_binary_double(-1.5))", 8),
+    (
+        "rawtohex(standard_hash(to_binary_double(1.5), 'MD5'))",
+        hashlib.md5(b"\xbf\xf8" + bytes(6)).hexdigest().upper(),
+    ),
+    (
+        "rawtohex(standard_hash(to_binary_float(-1.5), 'MD5'))",
+        hashlib.md5(b"\x40\x3f\xff\xff").hexdigest().upper(),
+    ),
     ("rawtohex(standard_hash('abc'))", "A9993E364706816ABA3E25717850C26C9CD0D89D"),
     ("rawtohex(standard_hash('abc', 'MD5'))", "900150983CD24FB0D6963F7D28E17F72"),
     (

@@ -318,6 +318,20 @@ begin
 end
 $$;
 
+-- BINARY_FLOAT and BINARY_DOUBLE: IEEE 754, big-endian, the sign turned so that bytes sort as values do.
+create function oracle.float_bytes(ieee bytea) returns bytea
+    language plpgsql immutable strict parallel safe as $$
+begin
+    if get_byte(ieee, 0) < 128 then
+        return set_byte(ieee, 0, get_byte(ieee, 0) + 128);
+    end if;
+    for place in 0 .. length(ieee) - 1 loop
+        ieee := set_byte(ieee, place, 255 - get_byte(ieee, place));
+    end loop;
+    return ieee;
+end
+$$;
+
 create function oracle.seven_bytes(value timestamp) returns bytea
     language sql immutable strict parallel safe
     return decode(lpad(to_hex(extract(year from $1)::integer / 100 + 100), 2, '0')
