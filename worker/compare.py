@@ -36,6 +36,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     rules: dict[str, ColumnRule]
     sample_limit: int
     require_unique_key: bool
+    engine: str = "auto"
+    ml: bool = False
+    export: bool = True
 
 
 async def prepare(storage: OracleJobStorage, dictionary: Dictionary, job_id: str) -> dict[str, Any]:
@@ -59,6 +62,9 @@ async def prepare(storage: OracleJobStorage, dictionary: Dictionary, job_id: str
         rules=resolved.rules,
         sample_limit=request.sample_limit,
         require_unique_key=request.require_unique_key,
+        engine=request.engine,
+        ml=request.ml,
+        export=request.export,
     )
     document: dict[str, Any] = msgspec.to_builtins(comparison)
     return document
@@ -88,8 +94,9 @@ def run(task: Task, report: Report) -> dict[str, Any]:
             for place in (comparison.source, comparison.target)
         )
         memory_mb = max(MIN_MEMORY_MB, task.memory_limit_mb - _LIBRARIES_MB)
+        wanted = workflow.Wanted(engine=comparison.engine, ml=comparison.ml, export=comparison.export)
         outcome = workflow.run(
-            source, target, plan, workflow.Wanted(), report, task.work_dir, task.results_dir, memory_mb
+            source, target, plan, wanted, report, task.work_dir, task.results_dir, memory_mb
         )
     except SourceFailed as error:
         raise JobFailed(Failed("database", error.sentence, error.retryable)) from error

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -90,6 +90,19 @@ class ComparisonRequest(Strict, frozen=True):
     sample_limit: Annotated[
         int, Meta(ge=0, le=MAX_SAMPLES, description="Sample rows kept of each kind of difference.")
     ] = 20
+    engine: Annotated[
+        Literal["auto", "arrow_duckdb", "pushdown"],
+        Meta(
+            description="`arrow_duckdb` reads both tables; `pushdown` adds up hashes in the database and reads only "
+            "what differs; `auto` chooses and says why."
+        ),
+    ] = "auto"
+    ml: Annotated[
+        bool, Meta(description="Also look for drift between the columns and for odd differences.")
+    ] = False
+    export: Annotated[
+        bool, Meta(description="Keep every differing cell and every row without a partner as files.")
+    ] = True
     require_unique_key: Annotated[
         bool, Meta(description="Fail if the key is not unique, instead of pairing and reporting duplicates.")
     ] = False

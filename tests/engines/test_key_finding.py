@@ -86,7 +86,7 @@ def two_tables(draw: st.DrawFn) -> tuple[str, Rows, Rows]:
 
 
 @given(two_tables(), st.integers(1, 4))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_exactly_the_minimal_unique_sets_are_found(tables: tuple[str, Rows, Rows], width: int) -> None:
     kinds, a, b = tables
     findings = found(table("A", a, kinds), table("B", b, kinds), width=width, enough=None, max_checks=None)
@@ -286,7 +286,7 @@ database_row = st.tuples(
 
 
 @given(a=st.lists(database_row, max_size=8), b=st.lists(database_row, max_size=8))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_tables_of_a_database_are_checked_where_they_are(
     owner: oracledb.Connection, database: Instance, a: Rows, b: Rows
 ) -> None:

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Instance
+from worker.engines import workflow
 from worker.engines.arrow_duckdb import ArrowDuckDBComparison
 from worker.engines.errors import BadPlan
 from worker.engines.plan import ColumnRule, ComparisonPlan
@@ -106,7 +107,7 @@ row = st.tuples(
     keys=st.sampled_from([("ID",), ("ID", "CODE"), ("CODE", "PADDED")]),
 )
 @settings(
-    max_examples=15, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_the_document_is_that_of_the_default_engine(
     schemas: oracledb.Connection, database: Instance, data: st.DataObject, a: Rows, keys: tuple[str, ...]
@@ -216,3 +217,22 @@ def test_a_cancel_stops_the_queries(schemas: oracledb.Connection, database: Inst
         PushdownComparison(*sources, ComparisonPlan(), tmp_path, 128).run(progress)
     assert heard[0] == "adding up hashes of all rows"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_workflow_tells_what_the_push_down_took(
+    schemas: oracledb.Connection, database: Instance, tmp_path: Path
+) -> None:
+    rows = numbered(300)
+    fill(schemas, "PUSH_A", "numbered", PLAIN, rows)
+    fill(schemas, "PUSH_B", "numbered", PLAIN, [*rows[:-1], (299, "other", rows[-1][2])])
+    sources = [OracleTableSource(database.connect, schema, "NUMBERED") for schema in SCHEMAS]
+    work, results = tmp_path / "work", tmp_path / "results"
+    work.mkdir()
+    wanted = workflow.Wanted(engine="pushdown")
+    outcome = workflow.run(*sources, ComparisonPlan(), wanted, lambda *_: None, work, results, 128)
+    (step,) = outcome.document["workflow"]["steps"]
+    assert (step["engine"], step["why"]) == ("pushdown", "asked for")
+    assert "standard_hash" in step["pushdown"]["statement_a"]
+    assert outcome.document["summary"]["equal"] == 299
+    assert outcome.document["columns"][0]["name"] == "NAME"
+    assert [(file.name, file.rows) for file in outcome.files] == [("differences.parquet", 1)]

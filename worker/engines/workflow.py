@@ -21,10 +21,14 @@ from worker.engines.files import ResultFile
 from worker.engines.keyfinding import ORIGIN, find_keys
 from worker.engines.plan import ComparisonPlan
 from worker.engines.progress import Progress
+from worker.engines.pushdown import PushdownComparison, unsuited
 from worker.engines.sources.base import Source
+from worker.engines.sources.oracle import OracleTableSource
 
-AUTO, ARROW_DUCKDB = "auto", "arrow_duckdb"
-ENGINES = (AUTO, ARROW_DUCKDB)
+AUTO, ARROW_DUCKDB, PUSHDOWN = "auto", "arrow_duckdb", "pushdown"
+ENGINES = (AUTO, ARROW_DUCKDB, PUSHDOWN)
+PUSHDOWN_ROWS = 1_000_000
+"""Tables of two databases, each of so many rows or more, are compared by push-down if nobody says otherwise."""
 _KEY_SHARE = 0.3  # of the work, where the key must be found first
 
 
@@ -83,19 +87,43 @@ def run(
         steps.append(_step("find key", "key finding", why, findings.seconds))
     start = time.monotonic()
     kept = DifferencesFiles(results_dir) if wanted.export and results_dir is not None else None
-    engine = ArrowDuckDBComparison(source, target, plan, work_dir, memory_limit_mb, threads, differences=kept)
+    name, why = _chosen(source, target, plan, wanted.engine)
+    engine = _ENGINES[name](source, target, plan, work_dir, memory_limit_mb, threads, differences=kept)
     with _discarded_on_failure(kept):
         document = engine.run(progress).to_document()
         files = kept.finish() if kept is not None else ()
     if kept is not None and kept.left_out:
         document["differences_left_out"] = kept.left_out
-    why = "asked for" if wanted.engine == ARROW_DUCKDB else "serves every pair of sources"
-    steps.append(_step("compare", ARROW_DUCKDB, why, time.monotonic() - start))
+    steps.append(_step("compare", name, why, time.monotonic() - start))
+    if isinstance(engine, PushdownComparison):
+        steps[-1]["pushdown"] = engine.account
     if findings is not None:
         document["schema"] |= {"key_origin": ORIGIN, "key_finding": findings.to_document()}
     document |= {"ml_analysis": None, "workflow": {"steps": steps}}
     document["files"] = [file.to_document() for file in files]
     return Outcome(document, files)
+
+
+_ENGINES: dict[str, type[ArrowDuckDBComparison] | type[PushdownComparison]] = {
+    ARROW_DUCKDB: ArrowDuckDBComparison,
+    PUSHDOWN: PushdownComparison,
+}
+
+
+def _chosen(source: Source, target: Source, plan: ComparisonPlan, wanted: str) -> tuple[str, str]:
+    """The engine, and why. Raises EngineError."""
+    if wanted != AUTO:
+        return wanted, "asked for"
+    if not (isinstance(source, OracleTableSource) and isinstance(target, OracleTableSource)):
+        return ARROW_DUCKDB, "at least one side is no Oracle table"
+    if source.connect == target.connect:
+        return ARROW_DUCKDB, "both tables are in one database; push-down only if asked for"
+    rows = min(source.estimated_rows(), target.estimated_rows())
+    if rows < PUSHDOWN_ROWS:
+        return ARROW_DUCKDB, f"the smaller table has about {rows:,} rows, quickly fetched"
+    if reason := unsuited(source, target, plan):
+        return ARROW_DUCKDB, f"no push-down: {reason}"
+    return PUSHDOWN, f"two databases, and the smaller table has about {rows:,} rows"
 
 
 @contextmanager

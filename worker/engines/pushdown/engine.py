@@ -18,9 +18,12 @@ import oracledb
 import pyarrow as pa
 
 from worker.engines.arrow_duckdb import ArrowDuckDBComparison
+from worker.engines.differences import Differences
 from worker.engines.errors import BadPlan
+from worker.engines.findings import Findings
 from worker.engines.keyfinding.database import has_rowids
 from worker.engines.layout import ComparedColumn, Layout, lay_out
+from worker.engines.parts import Part
 from worker.engines.plan import ComparisonPlan
 from worker.engines.progress import Progress
 from worker.engines.pushdown.bisect import Differing, Row, Whole, binds_of, chunks, differing, whole
@@ -74,6 +77,8 @@ class PushdownComparison:
         work_dir: Path,
         memory_limit_mb: int,
         threads: int | None = None,
+        *,
+        differences: Differences | None = None,
     ) -> None:
         if reason := unsuited(source, target, plan):
             raise BadPlan(f"Hash push-down is not possible: {reason}. Choose another engine.")
@@ -84,6 +89,7 @@ class PushdownComparison:
         self._work_dir = work_dir
         self._memory_limit_mb = memory_limit_mb
         self._threads = threads
+        self._differences = differences
         self.account: dict[str, Any] = {}
 
     def run(self, progress: Progress) -> ComparisonResult:
@@ -96,18 +102,19 @@ class PushdownComparison:
             left = self._left(sides, found, sessions)
             queries = sessions.queries
         a, b = (_Ranges(side, left) for side in sides)
-        engine = ArrowDuckDBComparison(a, b, self._plan, self._work_dir, self._memory_limit_mb, self._threads)
-        result = engine.run(lambda done, step: progress(_QUERIES_SHARE + (1 - _QUERIES_SHARE) * done, step))
-        summary = result.summary
-        summary.rows_a += left.equal_rows
-        summary.rows_b += left.equal_rows
-        summary.matched += left.equal_rows
-        if not left.everything:
-            summary.null_keys_a, summary.null_keys_b = found.null_keys
-        result.compared.update(
-            engine=self.name,
-            seconds=round(time.monotonic() - start, 3),
+        engine = _Rest(
+            a,
+            b,
+            self._plan,
+            self._work_dir,
+            self._memory_limit_mb,
+            self._threads,
+            differences=self._differences,
         )
+        engine.equal_rows = left.equal_rows
+        engine.null_keys = None if left.everything else found.null_keys
+        result = engine.run(lambda done, step: progress(_QUERIES_SHARE + (1 - _QUERIES_SHARE) * done, step))
+        result.compared["seconds"] = round(time.monotonic() - start, 3)
         self.account = {
             "queries": queries,
             "equal": found.equal,
@@ -134,6 +141,23 @@ class PushdownComparison:
         if left.everything:
             left.ranges, left.equal_rows = [], 0
         return left
+
+
+class _Rest(ArrowDuckDBComparison):
+    """The default engine over the rows that were fetched; the others are counted as matched and equal."""
+
+    name = PushdownComparison.name
+    equal_rows = 0
+    null_keys: tuple[int, int] | None = None
+
+    def _compare(self, whole: Part, layout: Layout, findings: Findings, *more: Any) -> None:
+        super()._compare(whole, layout, findings, *more)
+        summary = findings.summary
+        summary.rows_a += self.equal_rows
+        summary.rows_b += self.equal_rows
+        summary.matched += self.equal_rows
+        if self.null_keys is not None:
+            summary.null_keys_a, summary.null_keys_b = self.null_keys
 
 
 class _Sessions:
