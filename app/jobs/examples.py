@@ -130,13 +130,3 @@ RESULTS = ComparisonResults(
         "rules": {},
     },
 )
-
-ATTEMPT = JobAttempt(
-    run_token=1,
-    attempt=1,
-    worker_id="db7-4711-9f2c",
-    started_at=_NOON,
-    ended_at=_NOON + timedelta(seconds=2),
-    outcome="COMPLETED",
-    error=None,
-)
