@@ -36,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     _add_compare(commands)
     _add_serve(commands)
     _add_worker(commands)
+    _add_check(commands)
     _add_db(commands)
     _add_local(commands)
     arguments = parser.parse_args(argv)
@@ -138,6 +139,28 @@ def _run_worker(arguments: argparse.Namespace) -> int:
         settings = Settings.from_env()
     except SettingsError as error:
         return _fail(str(error))
+    return run(settings)
+
+
+def _add_check(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "check",
+        help="look at everything that a start needs and say how to mend what is not right",
+        description="Looks at settings, libraries, folders, connection, schema, clock, grants and change "
+        "notification; changes nothing that stays. One line for each; exit status 0 when all is right, else 1.",
+    )
+    parser.set_defaults(run=_run_check)
+
+
+def _run_check(arguments: argparse.Namespace) -> int:
+    from app.settings import Settings, SettingsError
+    from worker.check import run
+
+    try:
+        settings = Settings.from_env()
+    except SettingsError as error:
+        print(f"PROBLEM settings      {error}")
+        return 1
     return run(settings)
 
 

@@ -91,6 +91,7 @@ class ChangeNotification:
         self._doubted = asyncio.Event()
         self._pinged_at = 0.0
         self.subscriptions = 0  # made so far
+        self.trouble: OracleError | None = None  # why there is no subscription now
 
     @property
     def mode(self) -> str:
@@ -112,6 +113,7 @@ class ChangeNotification:
                 try:
                     new = await self._subscribe(ring)
                 except OracleError as error:
+                    self.trouble = error
                     self._set_mode("cqn-degraded")
                     say = log.debug if told else log.warning
                     say("no change notification; polling", error=str(error), code=error.code)
@@ -119,7 +121,7 @@ class ChangeNotification:
                 else:
                     if old is not None:
                         old.end()
-                    old, told = new, False
+                    old, told, self.trouble = new, False, None
                     ring()  # what came while nobody listened
                     if await self._watch():
                         pause.reset()
