@@ -34,6 +34,7 @@ from app.envelope import EXCEPTION_HANDLERS
 from app.jobs import actions, stream, submit
 from app.jobs import routes as job_routes
 from app.jobs.live import LiveJobs
+from app.jobs.plan import Places
 from app.jobs.socket import job_socket
 from app.jobs.store import OracleJobStorage
 from app.ops import health
@@ -96,6 +97,7 @@ def create_app(settings: Settings) -> Litestar:
             "audit": AuditStore(pool),
             "session_seconds": settings.session_hours * 3600,
             "dictionary": Dictionary(pool, user=settings.db_user, hidden_owner=settings.db_owner),
+            "places": Places(settings.files, queries=bool(settings.query_user)),
             "tokens": tokens,
             "jwt_secret": settings.jwt_secret,
             "gate": Gate(tokens, logins, settings.requests_per_minute),

@@ -61,6 +61,10 @@ class Settings:
         "", "folder of result files, shared by API and workers; `results` in home if empty"
     )
 
+    files_dir: str = knob(
+        "", "folder of files that may be compared, the same for API and workers; none may if empty"
+    )
+
     # The database
     db_dsn: str = knob("localhost:1521/FREEPDB1", "where the database listens: host:port/service")
     db_user: str = knob("CONCORD_APP", "the runtime user: executes packages, reads tables, owns nothing")
@@ -73,6 +77,10 @@ class Settings:
     db_call_seconds: float = knob(
         10.0, "longest single call to the database outside of comparisons", minimum=1, maximum=3600
     )
+    query_user: str = knob(
+        "", "database user with whose rights queries of requests run; without one queries are refused"
+    )
+    query_password: str = knob("", "the password of the user of queries", secret=True)
     install_user: str = knob("", "`concord db install` only: a DBA, e.g. SYSTEM; asked for once")
     install_password: str = knob("", "`concord db install` only: the DBA's password", secret=True)
 
@@ -160,6 +168,11 @@ class Settings:
     def results(self) -> Path:
         """The folder of result files: those of one attempt at a job are in JOB_ID/RUN_TOKEN below it."""
         return Path(self.results_dir) if self.results_dir else self.home / "results"
+
+    @property
+    def files(self) -> Path | None:
+        """The folder of files that requests may name; None if there is none."""
+        return Path(self.files_dir).expanduser() if self.files_dir else None
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None) -> Self:

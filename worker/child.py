@@ -38,7 +38,13 @@ def run_job(spec_descriptor: int, words_descriptor: int) -> int:
             spec = json.load(file)
         runner = load(spec.pop("runner"))
         work_dir, results_dir = Path(spec.pop("work_dir")), Path(spec.pop("results_dir"))
-        task = Task(work_dir=work_dir, results_dir=results_dir, **spec)
+        files_dir = spec.pop("files_dir", None)
+        task = Task(
+            work_dir=work_dir,
+            results_dir=results_dir,
+            files_dir=None if files_dir is None else Path(files_dir),
+            **spec,
+        )
         try:
             _send(pipe, _last_words(runner, task, _reporter(pipe)))
         except MemoryError:

@@ -8,8 +8,9 @@ import msgspec
 
 from app.jobs.plan import resolve
 from app.jobs.rules import ColumnRule
+from app.jobs.sides import Condition, Side
 from app.jobs.store import OracleJobStorage
-from app.oracle.dictionary import Dictionary, RequestError
+from app.oracle.dictionary import Dictionary, RequestError, Table
 from worker.kinds import Kind, Refused
 from worker.outcome import Failed
 from worker.task import JobFailed, Report, Task
@@ -18,22 +19,40 @@ from worker.task import JobFailed, Report, Task
 _LIBRARIES_MB = 256
 
 
-class TablePlace(msgspec.Struct, frozen=True):
-    """A table as the dictionary spells it."""
+class TablePlace(msgspec.Struct, frozen=True, tag="table"):
+    """A table as the dictionary spells it; `where` are the conditions of the request."""
 
     owner: str
     name: str
+    where: list[Condition] = []
+
+
+class QueryPlace(msgspec.Struct, frozen=True, tag="query"):
+    """A query of the request."""
+
+    text: str
+    binds: dict[str, str | int | None]
+
+
+class FilePlace(msgspec.Struct, frozen=True, tag="file"):
+    """A file of the request, by its path below the folder of files."""
+
+    side: Side
+
+
+Place = TablePlace | QueryPlace | FilePlace
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """What the job's process gets: a request with every name looked up."""
 
-    source: TablePlace
-    target: TablePlace
+    source: Place
+    target: Place
     key: list[str] | None
     columns: list[str] | None
     ignore: list[str]
     rules: dict[str, ColumnRule]
+    renamed: dict[str, str]
     sample_limit: int
     require_unique_key: bool
     engine: str = "auto"
@@ -53,13 +72,17 @@ async def prepare(storage: OracleJobStorage, dictionary: Dictionary, job_id: str
         raise Refused(f"The request in REQUEST_CONFIG is not valid: {error}.") from error
     except RequestError as error:
         raise Refused(f"{error.field}: {error}") from error
+    columns = request.columns
+    if columns is not None and resolved.columns is not None:
+        columns = list(resolved.columns)
     comparison = Comparison(
-        source=TablePlace(resolved.source.owner, resolved.source.name),
-        target=TablePlace(resolved.target.owner, resolved.target.name),
+        source=_place(request.source, resolved.source),
+        target=_place(request.target, resolved.target),
         key=None if request.key is None else list(resolved.key),
-        columns=None if request.columns is None else list(resolved.columns),
+        columns=columns,
         ignore=list(resolved.ignored),
         rules=resolved.rules,
+        renamed=resolved.renamed,
         sample_limit=request.sample_limit,
         require_unique_key=request.require_unique_key,
         engine=request.engine,
@@ -70,6 +93,14 @@ async def prepare(storage: OracleJobStorage, dictionary: Dictionary, job_id: str
     return document
 
 
+def _place(side: Side, table: Table | None) -> Place:
+    if table is not None:
+        return TablePlace(table.owner, table.name, side.where)
+    if side.query is not None:
+        return QueryPlace(side.query, side.binds)
+    return FilePlace(side)
+
+
 def run(task: Task, report: Report) -> dict[str, Any]:
     """In the job's process: compare and return the result document. Raises JobFailed and oracledb.Error."""
     # Imported here: a worker that only supervises does not need the engines' libraries.
@@ -77,7 +108,7 @@ def run(task: Task, report: Report) -> dict[str, Any]:
     from worker.engines.comparison import MIN_MEMORY_MB
     from worker.engines.errors import EngineError, MemoryLimitReached, SourceFailed, WorkFolderFull
     from worker.engines.plan import ComparisonPlan
-    from worker.engines.sources.oracle import OracleTableSource
+    from worker.sides import open_sides
 
     comparison = msgspec.convert(task.request, Comparison)
     plan = ComparisonPlan(
@@ -89,10 +120,8 @@ def run(task: Task, report: Report) -> dict[str, Any]:
         require_unique_key=comparison.require_unique_key,
     )
     try:
-        source, target = (
-            OracleTableSource(task.connect, place.owner, place.name)
-            for place in (comparison.source, comparison.target)
-        )
+        report(0.0, "opening both sides")
+        source, target = open_sides(task, comparison.source, comparison.target, comparison.renamed)
         memory_mb = max(MIN_MEMORY_MB, task.memory_limit_mb - _LIBRARIES_MB)
         wanted = workflow.Wanted(engine=comparison.engine, ml=comparison.ml, export=comparison.export)
         outcome = workflow.run(
@@ -106,6 +135,7 @@ def run(task: Task, report: Report) -> dict[str, Any]:
         raise JobFailed(Failed("engine", error.sentence, error.retryable)) from error
     except EngineError as error:  # all others refuse what was asked for
         raise JobFailed(Failed("bad_request", error.sentence, error.retryable)) from error
+    outcome.document["compared"] |= {"reading_a": source.account(), "reading_b": target.account()}
     return outcome.document
 
 

@@ -165,6 +165,9 @@ class Run:
             "dsn": self.settings.db_dsn,
             "user": self.settings.db_user,
             "password": self.settings.db_password,
+            "files_dir": None if self.settings.files is None else str(self.settings.files),
+            "query_user": self.settings.query_user,
+            "query_password": self.settings.query_password,
         }
         return json.dumps(spec).encode()
 

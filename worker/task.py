@@ -39,12 +39,22 @@ class Task:
     dsn: str
     user: str
     password: str
+    files_dir: Path | None = None  # of files that requests may name
+    query_user: str = ""  # with whose rights queries of requests run; queries are refused if empty
+    query_password: str = ""
 
     def connect(self) -> oracledb.Connection:
         """A connection that says which job it works for. Raises oracledb.Error."""
+        return self._connect(self.user, self.password)
+
+    def connect_for_queries(self) -> oracledb.Connection:
+        """The same as the user of queries."""
+        return self._connect(self.query_user, self.query_password)
+
+    def _connect(self, user: str, password: str) -> oracledb.Connection:
         connection = oracledb.connect(
-            user=self.user,
-            password=self.password,
+            user=user,
+            password=password,
             dsn=self.dsn,
             tcp_connect_timeout=_CONNECT_SECONDS,
             expire_time=1,

@@ -16,25 +16,12 @@ import msgspec
 from msgspec import Meta
 
 from app.jobs.rules import ColumnRule
+from app.jobs.sides import ColumnName, Side
 
-IDENTIFIER_LENGTH = 128  # bytes, Oracle 12.2 and later
-TABLE_LENGTH = 2 * (IDENTIFIER_LENGTH + 2) + 1  # "OWNER"."TABLE" with quotes and a dot
 MAX_COLUMNS = 1000  # the most that a table of Oracle 19c has
 MAX_KEY_COLUMNS = 32  # the most that a constraint of Oracle has
 MAX_SAMPLES = 1000
 
-TableName = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=TABLE_LENGTH,
-        description="A table or view: OWNER.TABLE or TABLE. Upper case unless in double quotes.",
-        examples=["DEMO.AIRPORTS_PROD"],
-    ),
-]
-ColumnName = Annotated[
-    str, Meta(min_length=1, max_length=IDENTIFIER_LENGTH + 2, description="A column of the table.")
-]
 _JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 QueueName = Annotated[str, Meta(pattern="^[A-Z][A-Z0-9_]{0,29}$", description="A queue, upper case.")]
 
@@ -58,17 +45,18 @@ class Strict(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     """A struct of a request: a field that nobody knows is an error, not ignored."""
 
 
-class TableRef(Strict, frozen=True):
-    """One side of a comparison."""
-
-    table: TableName
-
-
 class ComparisonRequest(Strict, frozen=True):
-    """A comparison of two tables: `source` is side A (the reference), `target` is side B (the candidate)."""
+    """A comparison: `source` is side A (the reference), `target` is side B (the candidate).
 
-    source: TableRef
-    target: TableRef
+    Columns of `key`, `columns`, `ignore` and `rules` go by their names in side A.
+    """
+
+    source: Side
+    target: Side
+    column_map: Annotated[
+        dict[ColumnName, ColumnName],
+        Meta(max_length=MAX_COLUMNS, description="Columns that side B names differently: A's name to B's."),
+    ] = {}
     key: Annotated[
         Annotated[list[ColumnName], Meta(min_length=1, max_length=MAX_KEY_COLUMNS)] | None,
         Meta(
@@ -114,6 +102,8 @@ class ComparisonRequest(Strict, frozen=True):
         for name, columns in (("key", self.key), ("columns", self.columns), ("ignore", self.ignore)):
             if columns is not None and len(set(columns)) != len(columns):
                 raise ValueError(f"`{name}` names a column twice")
+        if len(set(self.column_map.values())) != len(self.column_map):
+            raise ValueError("`column_map` names a column of side B twice")
 
     def to_json(self) -> str:
         """The form that is stored in REQUEST_CONFIG; `from_json` gives an equal struct back."""

@@ -6,10 +6,12 @@ again before it runs, because tables change meanwhile and because jobs may be en
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from app.jobs.models import ComparisonRequest
 from app.jobs.rules import ColumnRule
+from app.jobs.sides import Side, file_below
 from app.oracle.dictionary import Dictionary, RequestError, Table, column_name
 from app.oracle.keys import shared_key
 
@@ -19,31 +21,72 @@ TO_BE_FOUND = "to be found in the data"
 
 @dataclass(frozen=True, slots=True)
 class ResolvedComparison:
-    """A request with every name in the dictionary's spelling.
+    """A request with every name that the dictionary knows in its spelling.
 
-    columns: common to both tables and compared, key columns not among them, in the source's order.
-    key_origin: "given", "primary key", "unique key NAME", or TO_BE_FOUND, and then the key is empty.
-    rules: by column name.
+    source, target: the tables, the target's columns under their names in A; None for a query or a file, whose
+    columns only the job learns.
+    columns: common to both tables and compared, key columns not among them, in the source's order; None if
+    a side is no table. key_origin: "given", "primary key", "unique key NAME" or "to be found in the data".
+    rules: by column name. renamed: B's names of columns to A's.
     """
 
-    source: Table
-    target: Table
+    source: Table | None
+    target: Table | None
     key: tuple[str, ...]
     key_origin: str
-    columns: tuple[str, ...]
+    columns: tuple[str, ...] | None
     ignored: tuple[str, ...]
     rules: dict[str, ColumnRule]
+    renamed: dict[str, str]
+    source_name: str
+    target_name: str
+
+    @property
+    def table_name(self) -> str:
+        """What the row of the job calls side A: the table, the file, "a query"; its end if it is too long."""
+        return self.source_name[-TABLE_NAME_LENGTH:]
 
 
-async def resolve(dictionary: Dictionary, request: ComparisonRequest) -> ResolvedComparison:
-    """Look everything up. Raises RequestError that names the field, and OracleError."""
-    source = await dictionary.table(request.source.table, "source.table")
-    target = await dictionary.table(request.target.table, "target.table")
-    common = source.column_names & target.column_names
+TABLE_NAME_LENGTH = 128  # TABLE_NAME of COMPARISON_JOBS and of JOB_SCHEDULES
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What this installation allows beside tables: the folder of files if there is one, and queries."""
+
+    files: Path | None = None
+    queries: bool = False
+
+
+async def resolve(
+    dictionary: Dictionary, request: ComparisonRequest, places: Places | None = None
+) -> ResolvedComparison:
+    """Look everything up. Raises RequestError that names the field, and OracleError.
+
+    `places` None leaves files and queries unchecked: the job's own process looks again anyway.
+    """
+    for field, side in (("source", request.source), ("target", request.target)):
+        if places is not None:
+            _check_place(side, field, places)
+    tables = [
+        None if side.table is None else await dictionary.table(side.table, f"{field}.table")
+        for field, side in (("source", request.source), ("target", request.target))
+    ]
+    for field, side, table in zip(
+        ("source", "target"), (request.source, request.target), tables, strict=True
+    ):
+        if table is not None:
+            _check_filter(side, field, table)
+    source, target = tables
+    if source is None or target is None:
+        return _unseen(request, source, target)
+    renamed = _renamed(request, source, target)
+    seen = _with_names(target, renamed)
+    common = source.column_names & seen.column_names
     if not common:
         raise RequestError("target.table", f"{source} and {target} have no column in common.")
-    ignored = [_known(name, f"ignore[{i}]", source, target) for i, name in enumerate(request.ignore)]
-    key, origin = _key(request, source, target)
+    ignored = [_known(name, f"ignore[{i}]", source, seen) for i, name in enumerate(request.ignore)]
+    key, origin = _key(request, source, seen)
     clash = [name for name in key if name in ignored]
     if clash:
         raise RequestError("ignore", f"{clash[0]} belongs to the key and cannot be ignored.")
@@ -51,15 +94,80 @@ async def resolve(dictionary: Dictionary, request: ComparisonRequest) -> Resolve
         wanted = common
     else:
         wanted = frozenset(
-            _common(name, f"columns[{i}]", source, target) for i, name in enumerate(request.columns)
+            _common(name, f"columns[{i}]", source, seen) for i, name in enumerate(request.columns)
         )
     columns = tuple(
         column.name
         for column in source.columns
         if column.name in wanted and column.name not in key and column.name not in ignored
     )
-    rules = _rules(request, source, target, columns)
-    return ResolvedComparison(source, target, key, origin, columns, tuple(ignored), rules)
+    rules = _rules(request, source, seen, columns)
+    names = (str(source), str(target))
+    return ResolvedComparison(source, seen, key, origin, columns, tuple(ignored), rules, renamed, *names)
+
+
+def _check_place(side: Side, field: str, places: Places) -> None:
+    if side.query is not None and not places.queries:
+        raise RequestError(
+            f"{field}.query",
+            "queries cannot be compared here: the administrator has not set CONCORD_QUERY_USER.",
+        )
+    if side.file is not None:
+        try:
+            file_below(places.files, side.file)
+        except RequestError as error:
+            raise RequestError(f"{field}.file", str(error)) from None
+
+
+def _check_filter(side: Side, field: str, table: Table) -> None:
+    for number, condition in enumerate(side.where):
+        place = f"{field}.where[{number}].column"
+        name = column_name(condition.column, place)
+        if name not in table.column_names:
+            raise RequestError(place, f"{table} has no column {name}.")
+
+
+def _unseen(request: ComparisonRequest, source: Table | None, target: Table | None) -> ResolvedComparison:
+    """Names as they were given: which columns there are, only the job learns."""
+    key = tuple(column_name(name, f"key[{i}]") for i, name in enumerate(request.key or ()))
+    ignored = tuple(column_name(name, f"ignore[{i}]") for i, name in enumerate(request.ignore))
+    if clash := [name for name in key if name in ignored]:
+        raise RequestError("ignore", f"{clash[0]} belongs to the key and cannot be ignored.")
+    for number, name in enumerate(request.columns or ()):
+        column_name(name, f"columns[{number}]")
+    rules = {column_name(name, f"rules.{name}"): rule for name, rule in request.rules.items()}
+    renamed = {
+        column_name(theirs, f"column_map.{ours}"): column_name(ours, "column_map")
+        for ours, theirs in request.column_map.items()
+    }
+    origin = "given" if request.key is not None else TO_BE_FOUND
+    names = (str(source or request.source), str(target or request.target))
+    return ResolvedComparison(source, target, key, origin, None, ignored, rules, renamed, *names)
+
+
+def _renamed(request: ComparisonRequest, source: Table, target: Table) -> dict[str, str]:
+    renamed = {}
+    for ours, theirs in request.column_map.items():
+        own, other = column_name(ours, "column_map"), column_name(theirs, f"column_map.{ours}")
+        for name, table in ((own, source), (other, target)):
+            if name not in table.column_names:
+                raise RequestError(f"column_map.{ours}", f"{table} has no column {name}.")
+        renamed[other] = own
+    kept = target.column_names - renamed.keys()
+    if taken := sorted(kept.intersection(renamed.values())):
+        raise RequestError("column_map", f"{target} has a column {taken[0]} of its own; map that one too.")
+    return renamed
+
+
+def _with_names(table: Table, renamed: dict[str, str]) -> Table:
+    """The table as if its columns had the names of side A."""
+    if not renamed:
+        return table
+    columns = tuple(replace(column, name=renamed.get(column.name, column.name)) for column in table.columns)
+    keys = tuple(
+        replace(key, columns=tuple(renamed.get(name, name) for name in key.columns)) for key in table.keys
+    )
+    return replace(table, columns=columns, keys=keys)
 
 
 def _key(request: ComparisonRequest, source: Table, target: Table) -> tuple[tuple[str, ...], str]:

@@ -24,7 +24,6 @@ from app.oracle.dictionary import Dictionary, RequestError, Table
 from app.oracle.errors import ArgumentError, NotFoundError
 
 MAX_BATCH = 200
-_TABLE_NAME_LENGTH = 128  # COMPARISON_JOBS.TABLE_NAME
 _JOBS = uuid.UUID("6f1c4b8e-0f0e-4c1b-9d3e-3f6d1f3b7a51")  # name space of ids made from idempotency keys
 
 
@@ -43,7 +42,10 @@ class Submitted(msgspec.Struct, frozen=True):
     status: JobStatus
     key: Annotated[list[str], Meta(description="Columns that identify a row, as given or as inferred.")]
     key_origin: Annotated[str, Meta(description="given, primary key, unique key NAME, or to be found.")]
-    columns: Annotated[int, Meta(description="Number of columns that will be compared.")]
+    columns: Annotated[
+        int | None,
+        Meta(description="Number of columns that will be compared; null if only the job learns it."),
+    ]
     links: JobLinks
 
 
@@ -62,7 +64,10 @@ class Planned(msgspec.Struct, frozen=True):
     target: str
     key: list[str]
     key_origin: str
-    columns: list[PlannedColumn]
+    columns: Annotated[
+        list[PlannedColumn] | None,
+        Meta(description="null where a side is a file or a query, whose columns only the job learns."),
+    ]
     only_in_source: list[str]
     only_in_target: list[str]
     ignored: list[str]
@@ -141,21 +146,20 @@ async def compare(
     idempotency_key: _KEY = None,
 ) -> Response[Any]:
     """Nothing is queued unless every name in the request is known."""
-    plan = await resolve(state.dictionary, data)
+    plan = await resolve(state.dictionary, data, state.places)
     if dry_run:
         return Response(ok(await _planned(state.dictionary, plan), "Nothing is queued."), status_code=200)
     jobs: OracleJobStorage = state.jobs
     user = request.user.username
-    name = _table_name(plan)
-    message = f"The comparison of {plan.source} with {plan.target} is queued."
+    message = f"The comparison of {plan.source_name} with {plan.target_name} is queued."
     if idempotency_key is None:
-        job_id = await jobs.enqueue(data, table_name=name, submitted_by=user)
+        job_id = await jobs.enqueue(data, table_name=plan.table_name, submitted_by=user)
         return Response(ok(_submitted(job_id, plan), message))
     job_id = str(uuid.uuid5(_JOBS, f"{user}\n{idempotency_key}"))
     before = await _sent_before(jobs, job_id, data)
     if before is None:
         try:
-            await jobs.enqueue(data, table_name=name, submitted_by=user, job_id=job_id)
+            await jobs.enqueue(data, table_name=plan.table_name, submitted_by=user, job_id=job_id)
         except ArgumentError:  # the same request, sent at the same moment, was first
             before = await _sent_before(jobs, job_id, data)
             if before is None:
@@ -194,11 +198,11 @@ async def compare_many(
     plans = []
     for place, comparison in enumerate(data.comparisons):
         try:
-            plans.append(await resolve(state.dictionary, comparison))
+            plans.append(await resolve(state.dictionary, comparison, state.places))
         except RequestError as error:
             raise RequestError(f"comparisons[{place}].{error.field}", str(error)) from error
     named = [
-        (comparison, _table_name(plan)) for comparison, plan in zip(data.comparisons, plans, strict=True)
+        (comparison, plan.table_name) for comparison, plan in zip(data.comparisons, plans, strict=True)
     ]
     job_ids = await state.jobs.enqueue_all(named, submitted_by=request.user.username)
     submitted = [_submitted(job_id, plan) for job_id, plan in zip(job_ids, plans, strict=True)]
@@ -217,11 +221,6 @@ async def _sent_before(jobs: OracleJobStorage, job_id: str, data: ComparisonRequ
     return known.status
 
 
-def _table_name(plan: ResolvedComparison) -> str:
-    full_name = str(plan.source)
-    return full_name if len(full_name) <= _TABLE_NAME_LENGTH else plan.source.name
-
-
 def _submitted(job_id: str, plan: ResolvedComparison, status: JobStatus = JobStatus.PENDING) -> Submitted:
     path = f"/api/v1/jobs/{job_id}"
     return Submitted(
@@ -229,31 +228,33 @@ def _submitted(job_id: str, plan: ResolvedComparison, status: JobStatus = JobSta
         status=status,
         key=list(plan.key),
         key_origin=plan.key_origin,
-        columns=len(plan.columns),
+        columns=None if plan.columns is None else len(plan.columns),
         links=JobLinks(path, f"{path}/results", "/ws"),
     )
 
 
 async def _planned(dictionary: Dictionary, plan: ResolvedComparison) -> Planned:
-    common = plan.source.column_names & plan.target.column_names
+    source, target = plan.source, plan.target
+    both = source is not None and target is not None
+    common = source.column_names & target.column_names if source and target else frozenset()
     return Planned(
-        source=str(plan.source),
-        target=str(plan.target),
+        source=plan.source_name,
+        target=plan.target_name,
         key=list(plan.key),
         key_origin=plan.key_origin,
-        columns=[
-            PlannedColumn(name, _type(plan.source, name), _type(plan.target, name)) for name in plan.columns
-        ],
-        only_in_source=sorted(plan.source.column_names - common),
-        only_in_target=sorted(plan.target.column_names - common),
+        columns=None
+        if plan.columns is None
+        else [PlannedColumn(name, _type(source, name), _type(target, name)) for name in plan.columns],
+        only_in_source=sorted(source.column_names - common) if source and both else [],
+        only_in_target=sorted(target.column_names - common) if target and both else [],
         ignored=list(plan.ignored),
-        source_rows=await dictionary.estimated_rows(plan.source),
-        target_rows=await dictionary.estimated_rows(plan.target),
+        source_rows=None if source is None else await dictionary.estimated_rows(source),
+        target_rows=None if target is None else await dictionary.estimated_rows(target),
     )
 
 
-def _type(table: Table, name: str) -> str | None:
-    column = table.column(name)
+def _type(table: Table | None, name: str) -> str | None:
+    column = None if table is None else table.column(name)
     return None if column is None else column.data_type
 
 

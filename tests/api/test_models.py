@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.jobs.models import ComparisonRequest, TableRef
+from app.jobs.models import ComparisonRequest
 from app.jobs.rules import ColumnRule
+from app.jobs.sides import Side
 
 TABLES: dict[str, Any] = {"source": {"table": "A"}, "target": {"table": "B"}}
 
@@ -28,7 +29,7 @@ def test_two_tables_are_enough() -> None:
 @given(st.decimals(min_value=0, allow_nan=False, allow_infinity=False, places=12, max_value=10**20))
 def test_a_tolerance_given_as_text_keeps_every_digit_through_storage(tolerance: Decimal) -> None:
     request = ComparisonRequest(
-        source=TableRef(table="A"), target=TableRef(table="B"), rules={"X": ColumnRule(tolerance=tolerance)}
+        source=Side(table="A"), target=Side(table="B"), rules={"X": ColumnRule(tolerance=tolerance)}
     )
     kept = ComparisonRequest.from_json(request.to_json()).rules["X"].tolerance
     assert kept is not None

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.jobs.models import ComparisonRequest, JobError, JobStatus, TableRef
+from app.jobs.models import ComparisonRequest, JobError, JobStatus
+from app.jobs.sides import Side
 from app.jobs.store import OracleJobStorage
 from app.oracle.errors import ArgumentError, ConflictError, NotFoundError
 from app.oracle.pool import OraclePool, acting_for
@@ -36,9 +37,7 @@ class Stage:
         self.worker = f"test-{secrets.token_hex(6)}"
 
     async def enqueue(self, **options: Any) -> str:
-        request = ComparisonRequest(
-            source=TableRef(table="S.A"), target=TableRef(table="S.B"), queue=self.queue
-        )
+        request = ComparisonRequest(source=Side(table="S.A"), target=Side(table="S.B"), queue=self.queue)
         return await self.store.enqueue(request, table_name="S.A", submitted_by="tester", **options)
 
     async def claim(self, limit: int = 1) -> list[tuple[str, int]]:

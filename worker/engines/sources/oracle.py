@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,19 @@ _CHANGED_WHILE_READING = {
 }
 
 
+_NO_FLASHBACK = {
+    "ORA-01031": "no FLASHBACK privilege on the table",
+    "ORA-00942": "no FLASHBACK privilege on the table",  # of a table below a view
+    "ORA-01466": "the table's definition is newer than the SCN",
+    "ORA-03001": "this database cannot read as of an SCN",
+    "ORA-08180": "the database has no snapshot of that SCN",
+    "ORA-08181": "the database does not know that SCN",
+    "ORA-08182": "the database cannot read that kind of table as of an SCN",
+    "ORA-08187": "the database cannot read that kind of table as of an SCN",
+    "ORA-01555": "the undo of that SCN is gone",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class _Description:
     columns: list[ColumnInfo]
@@ -83,6 +96,7 @@ class OracleTableSource:
         self._described: _Description | None = None
         self.name = f"{owner}.{table}"
         self.scn = scn
+        self._no_scn = "not asked for; one query, as of its start"
 
     def schema(self) -> list[ColumnInfo]:
         """All columns that a plain select shows, in the table's order."""
@@ -101,8 +115,31 @@ class OracleTableSource:
         return 1
 
     def account(self) -> dict[str, Any]:
-        """The table, and as of what it was read."""
-        return {"kind": "table", "scn": self.scn}
+        """The table, and as of what it was read: `scn`, or null and why there is none."""
+        account = {"kind": "table", "table": self.name, "scn": self.scn}
+        return account if self.scn is not None else account | {"no_scn": self._no_scn}
+
+    def pin(self, scn: int | None, why_not: str = "") -> None:
+        """Read as of this system change number from now on, if the database lets this user do so.
+
+        Where it does not (no FLASHBACK privilege, no undo), rows come by one query as of its own start;
+        `account` says so, as it does with `why_not` when there is no SCN. Raises SourceFailed.
+        """
+        self._no_scn = f"{why_not}; one query, as of its start" if scn is None else ""
+        if scn is None:
+            return
+        statement = (
+            f"select 1 from {quoted(self._owner)}.{quoted(self._table)} as of scn {int(scn)} where 1 = 0"
+        )
+        with self._reading(), self.connect() as connection, connection.cursor() as cursor:
+            try:
+                cursor.execute(statement)
+            except oracledb.DatabaseError as error:
+                if code_of(error) not in _NO_FLASHBACK:
+                    raise
+                self._no_scn = f"{_NO_FLASHBACK[code_of(error)]}; one query, as of its start"
+                return
+        self.scn = scn
 
     def batches(self, columns: Sequence[str], pieces: range | None = None) -> Iterator[pa.RecordBatch]:
         """The rows as the database delivers them."""
@@ -183,20 +220,47 @@ class OracleTableSource:
         assert counted is not None
         return _Description(columns, selections, keys, int(counted[0]))
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except oracledb.Error as error:
-            code = code_of(error)
-            if code in _GONE:
-                raise SourceFailed(f"{self.name} {_GONE[code]}.") from error
-            if code in _CHANGED_WHILE_READING:
-                raise SourceInterrupted(f"{self.name} {_CHANGED_WHILE_READING[code]}.") from error
-            kind = SourceInterrupted if heals(error) else SourceFailed
-            raise kind(f"{self.name} could not be read. {translate(error).sentence}") from error
-        except (ValueError, OverflowError) as error:  # the driver, on dates before year 1 and the like
-            raise SourceFailed(f"{self.name} holds a value that cannot be read: {error}.") from error
+    def _reading(self) -> AbstractContextManager[None]:
+        return explained(self.name)
+
+
+@contextmanager
+def explained(name: str) -> Iterator[None]:
+    """Errors of the driver come out as SourceFailed, or SourceInterrupted where a retry can help; `name` is
+    what is read."""
+    try:
+        yield
+    except oracledb.Error as error:
+        code = code_of(error)
+        if code in _GONE:
+            raise SourceFailed(f"{name} {_GONE[code]}.") from error
+        if code in _CHANGED_WHILE_READING:
+            raise SourceInterrupted(f"{name} {_CHANGED_WHILE_READING[code]}.") from error
+        kind = SourceInterrupted if heals(error) else SourceFailed
+        raise kind(f"{name} could not be read. {translate(error).sentence}") from error
+    except (ValueError, OverflowError) as error:  # the driver, on dates before year 1 and the like
+        raise SourceFailed(f"{name} holds a value that cannot be read: {error}.") from error
+
+
+def current_scn(connect: Callable[[], oracledb.Connection]) -> tuple[int | None, str]:
+    """The database's system change number now, or None and why it is not to be had.
+
+    It needs SELECT on V_$DATABASE or EXECUTE on DBMS_FLASHBACK, which a least-privileged user may lack.
+    Raises oracledb.Error when the database cannot be reached.
+    """
+    with connect() as connection, connection.cursor() as cursor:
+        for statement in (
+            "select current_scn from v$database",
+            "select dbms_flashback.get_system_change_number from dual",
+        ):
+            try:
+                [(scn,)] = cursor.execute(statement).fetchall()
+            except oracledb.DatabaseError as error:
+                if code_of(error) not in ("ORA-00942", "ORA-00904", "ORA-01031"):
+                    raise
+            else:
+                return int(scn), ""
+    return None, "neither V$DATABASE nor DBMS_FLASHBACK is granted"
 
 
 def _keys(rows: Sequence[tuple[str, str, str]], nullable: set[str]) -> list[DeclaredKey]:
