@@ -19,6 +19,9 @@ TO_BE_FOUND = "to be found in the data"
 """Origin of the key when none is given and none declared: the job looks for a unique set of columns."""
 
 
+TABLE_NAME_LENGTH = 128  # TABLE_NAME of COMPARISON_JOBS and of JOB_SCHEDULES
+
+
 @dataclass(frozen=True, slots=True)
 class ResolvedComparison:
     """A request with every name that the dictionary knows in its spelling.
@@ -104,6 +107,11 @@ async def resolve(
     rules = _rules(request, source, seen, columns)
     names = (str(source), str(target))
     return ResolvedComparison(source, seen, key, origin, columns, tuple(ignored), rules, renamed, *names)
+
+
+def table_name_of(request: ComparisonRequest, resolved: ResolvedComparison) -> str:
+    """What the row of the job (or schedule) calls side A: the table, the file, "a query"; its end if too long."""
+    return str(resolved.source or request.source)[-TABLE_NAME_LENGTH:]
 
 
 def _check_place(side: Side, field: str, places: Places) -> None:

@@ -263,8 +263,7 @@ class Link:
         self._spool_portals()
         if self._explicit or self.connection.unsynced:
             self._leave("rollback")
-        self._begin(explicit=True)
-        self.connection.command(f"set transaction {mode}")
+        self._begin(explicit=True, mode=f" {mode}")
         self._exchange()
         self._pinned = True
 
@@ -370,12 +369,14 @@ class Link:
 
     # -- within --------------------------------------------------------------------------------
 
-    def _begin(self, *, explicit: bool, guard: bool | None = None, lock_wait_ms: int | None = None) -> bool:
+    def _begin(
+        self, *, explicit: bool, guard: bool | None = None, lock_wait_ms: int | None = None, mode: str = ""
+    ) -> bool:
         """Queue what has to stand before a statement; True when a savepoint `s` protects the transaction."""
         self.check_cancelled()
         connection = self.connection
         if explicit and not self._explicit:
-            connection.command("begin")
+            connection.command(f"begin{mode}")
             self._explicit = True
         settings = self._settings.pending()
         if settings is not None:

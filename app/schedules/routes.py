@@ -17,13 +17,12 @@ from app.accounts.permissions import Permission, needs
 from app.envelope import Envelope, documented, ok
 from app.jobs import examples
 from app.jobs.models import ComparisonRequest
-from app.jobs.plan import resolve
+from app.jobs.plan import resolve, table_name_of
 from app.oracle.errors import NotFoundError
 from app.schedules.cron import Cron
 from app.schedules.models import MissedRuns, NewSchedule, Schedule, ScheduleRequest
 from app.schedules.store import ScheduleStorage
 
-_TABLE_NAME_LENGTH = 128  # JOB_SCHEDULES.TABLE_NAME
 _NAME_LENGTH = 100
 
 NamePath = Annotated[str, Parameter(description="Name of the schedule.")]
@@ -166,8 +165,7 @@ async def run_schedule(
 
 async def _checked_table(state: State, wanted: ComparisonRequest) -> str:
     """The name of the source table. Raises RequestError for a comparison that could not run today."""
-    source = (await resolve(state.dictionary, wanted)).source
-    return str(source) if len(str(source)) <= _TABLE_NAME_LENGTH else source.name
+    return table_name_of(wanted, await resolve(state.dictionary, wanted, state.places))
 
 
 def _next_run(wanted: ScheduleRequest) -> datetime | None:

@@ -87,7 +87,7 @@ def test_a_tolerance_is_stored_with_every_digit(api: Caller, parts: dict[str, An
         ({"ignore": ["ID"]}, "ignore", "belongs to the key"),
         ({"rules": {"NAME": {"tolerance": "0.1"}}}, "rules.NAME.tolerance", "VARCHAR2"),
         ({"rules": {"NOPE": {"tolerance": "0.1"}}}, "rules.NOPE", "NOPE"),
-        ({"source": {"table": 7}}, "source.table", "expected str, got int"),
+        ({"source": {"table": 7}}, "source.table", "expected str | null, got int"),
         ({"priority": "high"}, "priority", "expected int, got str"),
         ({"sample_limit": 100000}, "sample_limit", "<= 1000"),
         ({"key": []}, "key", "length >= 1"),

@@ -67,7 +67,7 @@ def test_a_query_is_described_and_read(
         ("TRIPLE", "NUMBER"),
         ("DAY", "DATE"),
         ("AT", "TIMESTAMP(3)"),
-        ("PADDED", "CHAR(5 CHAR)"),
+        ("PADDED", "CHAR(5 BYTE)"),
     ]
     assert rows(source, "TRIPLE", "ID")[:2] == [("742.5", Decimal(990)), ("743.25", Decimal(991))]
     assert len(rows(source, "ID")) == 10

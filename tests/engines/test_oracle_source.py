@@ -255,14 +255,17 @@ def test_nanoseconds_that_the_driver_would_drop_are_seen(
     for digit in (8, 9):
         source = table("id number(9), v timestamp(9)")
         with owner.cursor() as cursor:
-            cursor.execute(
-                f"insert into {source.name} values"
-                f" (1, to_timestamp('2026-09-05 12:00:00.12345678{digit}', 'YYYY-MM-DD HH24:MI:SS.FF9'))"
-            )
+            try:
+                cursor.execute(
+                    f"insert into {source.name} values"
+                    f" (1, to_timestamp('2026-09-05 12:00:00.12345678{digit}', 'YYYY-MM-DD HH24:MI:SS.FF9'))"
+                )
+            except oracledb.DatabaseError as error:
+                if "not supported by the local database" not in str(error):
+                    raise
+                pytest.skip("this database keeps no nanoseconds")
             owner.commit()
         sources.append(source)
-    if read(sources[0], "V")[0].endswith("0"):
-        pytest.skip("this database keeps no nanoseconds")
     assert different(*sources, tmp_path) == ["1"]
 
 

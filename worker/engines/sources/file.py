@@ -48,6 +48,8 @@ class SourceFile:
         try:
             with self._explained():
                 yield
+        except pa.lib.ArrowCancelled as error:  # SIGINT came while Arrow's own code ran
+            raise KeyboardInterrupt from error
         except (pa.ArrowException, EOFError, UnicodeError) as error:
             self._check_same()
             raise SourceFailed(

@@ -12,7 +12,7 @@ import oracledb
 import pyarrow as pa
 
 from app.oracle.dictionary import quoted
-from app.oracle.errors import code_of
+from app.oracle.errors import code_of, heals
 from worker.engines.errors import BadPlan, SourceFailed
 from worker.engines.sources.base import ColumnInfo, DeclaredKey
 from worker.engines.sources.oracle import BATCH_ROWS, LONG_BATCH_ROWS, OracleTableSource, explained
@@ -127,8 +127,8 @@ class OracleQuerySource:
     def _reading(self) -> Iterator[oracledb.Connection]:
         with explained(self.name), self._connect() as connection:
             with connection.cursor() as cursor:
-                cursor.execute("alter session set nls_numeric_characters = '.,'")
                 cursor.execute("set transaction read only")
+                cursor.execute("alter session set nls_numeric_characters = '.,'")
             try:
                 yield connection
             except oracledb.DatabaseError as error:
@@ -219,10 +219,11 @@ def _column(info: oracledb.FetchInfo) -> tuple[ColumnInfo, Selection]:
         precision = scale = None
     chosen = selection(data_type, precision, scale)
     length = info.display_size if data_type in ("VARCHAR2", "NVARCHAR2", "CHAR", "NCHAR", "RAW") else None
+    unit = "BYTE" if info.internal_size == info.display_size else "CHAR"  # bytes and characters
     return (
         ColumnInfo(
             name=info.name,
-            oracle_type=described(data_type, precision, scale, length, "CHAR"),
+            oracle_type=described(data_type, precision, scale, length, unit),
             value_type=chosen.value_type,
             arrow_type=chosen.arrow_type,
             precision=precision,
