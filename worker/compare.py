@@ -143,6 +143,6 @@ KINDS = {
     "COMPARE": Kind(
         runner="worker.compare:run",
         prepare=prepare,
-        preload=("worker.engines.workflow", "worker.engines.arrow_duckdb", "worker.engines.sources.oracle"),
+        preload=("worker.engines.workflow", "worker.engines.arrow_duckdb", "worker.sides"),
     )
 }

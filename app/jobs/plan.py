@@ -50,9 +50,6 @@ class ResolvedComparison:
         return self.source_name[-TABLE_NAME_LENGTH:]
 
 
-TABLE_NAME_LENGTH = 128  # TABLE_NAME of COMPARISON_JOBS and of JOB_SCHEDULES
-
-
 @dataclass(frozen=True, slots=True)
 class Places:
     """What this installation allows beside tables: the folder of files if there is one, and queries."""
@@ -107,11 +104,6 @@ async def resolve(
     rules = _rules(request, source, seen, columns)
     names = (str(source), str(target))
     return ResolvedComparison(source, seen, key, origin, columns, tuple(ignored), rules, renamed, *names)
-
-
-def table_name_of(request: ComparisonRequest, resolved: ResolvedComparison) -> str:
-    """What the row of the job (or schedule) calls side A: the table, the file, "a query"; its end if too long."""
-    return str(resolved.source or request.source)[-TABLE_NAME_LENGTH:]
 
 
 def _check_place(side: Side, field: str, places: Places) -> None:

@@ -201,9 +201,7 @@ async def compare_many(
             plans.append(await resolve(state.dictionary, comparison, state.places))
         except RequestError as error:
             raise RequestError(f"comparisons[{place}].{error.field}", str(error)) from error
-    named = [
-        (comparison, plan.table_name) for comparison, plan in zip(data.comparisons, plans, strict=True)
-    ]
+    named = [(comparison, plan.table_name) for comparison, plan in zip(data.comparisons, plans, strict=True)]
     job_ids = await state.jobs.enqueue_all(named, submitted_by=request.user.username)
     submitted = [_submitted(job_id, plan) for job_id, plan in zip(job_ids, plans, strict=True)]
     count = len(submitted)

@@ -17,7 +17,7 @@ from app.accounts.permissions import Permission, needs
 from app.envelope import Envelope, documented, ok
 from app.jobs import examples
 from app.jobs.models import ComparisonRequest
-from app.jobs.plan import resolve, table_name_of
+from app.jobs.plan import resolve
 from app.oracle.errors import NotFoundError
 from app.schedules.cron import Cron
 from app.schedules.models import MissedRuns, NewSchedule, Schedule, ScheduleRequest
@@ -165,7 +165,7 @@ async def run_schedule(
 
 async def _checked_table(state: State, wanted: ComparisonRequest) -> str:
     """The name of the source table. Raises RequestError for a comparison that could not run today."""
-    return table_name_of(wanted, await resolve(state.dictionary, wanted, state.places))
+    return (await resolve(state.dictionary, wanted, state.places)).table_name
 
 
 def _next_run(wanted: ScheduleRequest) -> datetime | None:
