@@ -107,7 +107,10 @@ class Changes:
             return self._compiled.pg_text, self._compiled.counted
         if text.startswith("INSERT"):
             return text, False
-        return f'WITH changed (r) AS ({text}) SELECT count(*), max(r COLLATE "C") FROM changed', True
+        return (
+            f"WITH changed (r) AS ({text}) SELECT count(*), oracle.rowid_text(max(oracle.rowid_value(r))) FROM changed",
+            True,
+        )
 
     def _insert_at_once(self, rows: Sequence[Texts]) -> tuple[int, str | None] | None:
         """All rows of an array INSERT in few statements, and the last one's ROWID; None when it has to be
@@ -117,7 +120,7 @@ class Changes:
             return None
         suffix = (self._compiled.rowid_text or "")[len(self._compiled.pg_text) :]
         if suffix:
-            text = f'WITH changed (r) AS ({text}{suffix}) SELECT count(*), max(r COLLATE "C") FROM changed'
+            text = f"WITH changed (r) AS ({text}{suffix}) SELECT count(*), oracle.rowid_text(max(oracle.rowid_value(r))) FROM changed"
         try:
             results = self._link.execute(
                 text, (), list(bulk.chunks(self._compiled, rows)), counted=bool(suffix)

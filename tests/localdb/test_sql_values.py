@@ -163,3 +163,51 @@ def test_ora_hash_is_even_and_stable_although_not_oracles(cursor: oracledb.Curso
     assert all(850 < row[1] < 1150 for row in rows)
     same = "select case when ora_hash('a', 99, 1) = ora_hash('a', 99, 1) then 1 end, ora_hash(null) from dual"
     assert cursor.execute(same).fetchone() == (1, 0)
+
+
+ZONES = [
+    ("to_char(timestamp '2024-06-01 12:00:00 +00:00', 'HH24:MI TZH:TZM')", "12:00 +00:00"),
+    ("to_char(sys_extract_utc(timestamp '2024-06-01 12:00:00 +05:30'), 'HH24:MI')", "06:30"),
+    ("to_char(sys_extract_utc(from_tz(timestamp '2024-06-01 12:00:00', 'Europe/Berlin')), 'HH24:MI')", "10:00"),
+    ("case when timestamp '2024-06-01 12:00:00 +02:00' = timestamp '2024-06-01 10:00:00 +00:00' then 'same' end",
+     "same"),
+    ("to_char(cast(timestamp '2024-06-01 12:00:00 +00:00' as date), 'HH24:MI')", "12:00"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("session_zone", ["+00:00", "+02:00"])
+@pytest.mark.parametrize(("expression", "expected"), ZONES)
+def test_instants_whatever_the_zone(
+    connection: oracledb.Connection, expression: str, expected: str, session_zone: str
+) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"alter session set time_zone = '{session_zone}'")
+    assert cursor.execute(f"select {expression} from dual").fetchone() == (expected,)
+
+
+def test_a_local_time_zone_is_the_sessions(connection: oracledb.Connection) -> None:
+    cursor = connection.cursor()
+    cursor.execute("create table t (a timestamp with local time zone)")
+    cursor.execute("insert into t values (timestamp '2024-06-01 12:00:00 +00:00')")
+    cursor.execute("alter session set time_zone = '+02:00'")
+    row = cursor.execute("select to_char(a, 'HH24'), to_char(cast(a as date), 'HH24') from t").fetchone()
+    assert row == ("14", "14")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "timestamp '2024-06-01 12:00:00 +05:30'",
+        "to_char(timestamp '2024-06-01 12:00:00 +05:30', 'TZH')",
+        "cast(timestamp '2024-06-01 12:00:00 +05:30' as date)",
+        "systimestamp at time zone 'Europe/Berlin'",
+        "current_timestamp",  # the session is not in UTC
+    ],
+)
+def test_a_zone_that_is_not_kept_is_not_shown(connection: oracledb.Connection, expression: str) -> None:
+    cursor = connection.cursor()
+    cursor.execute("alter session set time_zone = '+02:00'")
+    with pytest.raises(oracledb.DatabaseError) as caught:
+        cursor.execute(f"select {expression} from dual").fetchall()
+    assert code(caught) == 3001
+    assert "another zone than UTC" in str(caught.value)

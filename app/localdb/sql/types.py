@@ -33,6 +33,14 @@ class Family(StrEnum):
     CURSOR = "cursor"
 
 
+class Zone(StrEnum):
+    """What is known of the zone of a TIMESTAMP WITH TIME ZONE. A column keeps the instant and shows it in UTC."""
+
+    UTC = "utc"
+    SESSION = "session"
+    OTHER = "other"
+
+
 FAMILIES = {
     None: Family.NULL,
     OraType.VARCHAR2: Family.TEXT,
@@ -110,6 +118,8 @@ class Ty:
     is_json: bool = False
     # of a NUMBER: at most so many digits before and behind the point, when that is known
     digits: tuple[int, int] | None = field(default=None, compare=False)
+    # of a TIMESTAMP WITH TIME ZONE: its zone is UTC, the session's (which may be), or another
+    zone: Zone = field(default=Zone.UTC, compare=False)
 
     @property
     def family(self) -> Family:
@@ -270,6 +280,21 @@ def pg_type(ty: Ty) -> str:
     if kind is None:
         return "text"
     return PG_TYPES[kind]
+
+
+def is_utc(zone: str) -> bool:
+    """Whether a time zone as written is UTC."""
+    return zone.strip().upper() in (
+        "UTC",
+        "GMT",
+        "Z",
+        "+00:00",
+        "-00:00",
+        "+0:00",
+        "0:00",
+        "00:00",
+        "ETC/UTC",
+    )
 
 
 def quote(name: str) -> str:

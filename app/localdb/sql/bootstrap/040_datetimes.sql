@@ -253,6 +253,18 @@ begin
 end
 $$;
 
+-- A value in the session's time zone, where the zone itself matters.
+create function oracle.utc_only(value timestamptz) returns timestamptz
+    language plpgsql stable strict parallel safe as $$
+begin
+    if oracle.session_time_zone() not in ('+00:00', '-00:00', '00:00', 'UTC', 'GMT', 'Etc/UTC') then
+        raise exception using errcode = 'ORA00', message = 'ORA-03001: unimplemented feature: a TIMESTAMP WITH TIME ZONE'
+            ' in another zone than UTC (here the session''s) is not supported by the local database';
+    end if;
+    return value;
+end
+$$;
+
 create function oracle.local_time(timestamptz) returns timestamp
     language sql stable parallel safe
     return case when oracle.session_time_zone() in ('+00:00', 'UTC') then $1 at time zone 'UTC'

@@ -293,8 +293,11 @@ class Calls(Json):
             return Ex(f"oracle.to_char({c.to_number(value).sql}, {format_})", varchar2(255, 255))
         if family in (Family.DATE, Family.TIMESTAMP, Family.ZONED):
             # the format is rewritten once, when PostgreSQL plans the statement
+            if value.ty.type is OraType.TIMESTAMP_LTZ:
+                value = c.to_timestamp(value)
+            value = c.in_utc(value, node.args[0].offset)
             argument = f"({value.sql})::timestamp" if family is Family.DATE else value.sql
-            kind = {Family.DATE: "D", Family.TIMESTAMP: "T", Family.ZONED: "Z"}[family]
+            kind = {Family.DATE: "D", Family.TIMESTAMP: "T", Family.ZONED: "Z"}[value.ty.family]
             sql = f"oracle.format_datetime({argument}, oracle.datetime_format({format_}, '{kind}'))"
             return Ex(sql, varchar2(255, 255), value.nullable)
         if family is Family.TEXT:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from app.localdb.contract import OraType
 from app.localdb.errors import OracleError
-from app.localdb.sql.refusals import refuse
+from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.types import (
     BLOB,
     CLOB,
@@ -26,6 +27,7 @@ from app.localdb.sql.types import (
     Ex,
     Family,
     Ty,
+    Zone,
     varchar2,
 )
 
@@ -53,6 +55,8 @@ def to_text(ex: Ex, offset: int = 0) -> Ex:
         return Ex("NULL::text", VARCHAR2)
     if family is Family.CLOB:
         return Ex(f"({sql})::text", Ty(OraType.VARCHAR2, size=4000, chars=4000), ex.nullable)
+    if family is Family.ZONED:
+        sql = in_utc(ex, offset).sql if ty.type is OraType.TIMESTAMP_TZ else f"oracle.local_time({sql})"
     function = _TEXT_FUNCTIONS.get(family)
     if function is None:
         raise mismatch(Family.TEXT, family, offset)
@@ -129,6 +133,8 @@ def to_timestamp(ex: Ex, offset: int = 0) -> Ex:
         return Ex("NULL::timestamp", TIMESTAMP)
     if family is Family.DATE:
         return Ex(f"({ex.sql})::timestamp", TIMESTAMP, ex.nullable)
+    if ex.ty.type is OraType.TIMESTAMP_TZ:
+        return Ex(f"({in_utc(ex, offset).sql} AT TIME ZONE 'UTC')", TIMESTAMP, ex.nullable)
     if family is Family.ZONED:
         return Ex(f"oracle.local_time({ex.sql})", TIMESTAMP, ex.nullable)
     if family in (Family.TEXT, Family.CLOB):
@@ -144,10 +150,22 @@ def to_zoned(ex: Ex, offset: int = 0) -> Ex:
     if family is Family.NULL:
         return Ex("NULL::timestamptz", TIMESTAMP_TZ)
     if family in (Family.DATE, Family.TIMESTAMP):
-        return Ex(f"oracle.with_zone({to_timestamp(ex).sql})", TIMESTAMP_TZ, ex.nullable)
+        ty = replace(TIMESTAMP_TZ, zone=Zone.SESSION)
+        return Ex(f"oracle.with_zone({to_timestamp(ex).sql})", ty, ex.nullable)
     if family in (Family.TEXT, Family.CLOB):
-        return Ex(f"oracle.to_timestamp_tz({to_text(ex).sql})", TIMESTAMP_TZ, ex.nullable)
+        ty = replace(TIMESTAMP_TZ, zone=Zone.OTHER)
+        return Ex(f"oracle.to_timestamp_tz({to_text(ex).sql})", ty, ex.nullable)
     raise mismatch(Family.ZONED, family, offset)
+
+
+def in_utc(ex: Ex, offset: int = 0) -> Ex:
+    """A TIMESTAMP WITH TIME ZONE where its zone matters: shown, stored, or taken apart. Only UTC is kept, so
+    another zone is refused by name, that of the session when it runs."""
+    if ex.ty.type is not OraType.TIMESTAMP_TZ or ex.ty.zone is Zone.UTC:
+        return ex
+    if ex.ty.zone is Zone.OTHER:
+        raise unsupported("a TIMESTAMP WITH TIME ZONE in another zone than UTC", offset)
+    return Ex(f"oracle.utc_only({ex.sql})", replace(ex.ty, zone=Zone.UTC), ex.nullable)
 
 
 def to_raw(ex: Ex, offset: int = 0) -> Ex:

@@ -86,7 +86,7 @@ class Dml(MultiInsert):
             return f"({ex.sql})::integer::numeric"
         if ex.ty.family is Family.BLOB and family is not Family.BLOB:
             raise c.mismatch(family, ex.ty.family, offset)
-        return c.convert(ex, family, offset).sql
+        return c.convert(ex, family, offset).sql  # of a TIMESTAMP WITH TIME ZONE the instant, not the zone
 
     def _fitting(self, text: Ex, given: Ty, column: ColumnInfo, found: ObjectInfo) -> str:
         by_chars = column.char_used == "C"
@@ -371,6 +371,7 @@ class Dml(MultiInsert):
 
 def shown(ex: Ex) -> Ex:
     """A value in the text form that contract.Cursor promises: intervals and ROWIDs become text."""
+    ex = c.in_utc(ex)
     function = {
         Family.INTERVAL_DS: "oracle.ds_wire",
         Family.INTERVAL_YM: "oracle.ym_wire",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -27,6 +28,8 @@ from app.localdb.sql.types import (
     Ex,
     Family,
     Ty,
+    Zone,
+    is_utc,
     literal_text,
     of_type_name,
     pg_type,
@@ -114,7 +117,8 @@ class Expressions(Calls):
             return Ex(f"'{stamp}'::timestamp", TIMESTAMP, False)
         if not re.fullmatch(r"[+-]\d{1,2}:\d{2}|[A-Za-z_]+(/[A-Za-z_]+)*", zone):
             raise refuse(1882, node.offset)
-        return Ex(f"'{stamp} {zone}'::timestamptz", TIMESTAMP_TZ, False)
+        ty = TIMESTAMP_TZ if is_utc(zone) else replace(TIMESTAMP_TZ, zone=Zone.OTHER)
+        return Ex(f"'{stamp} {zone}'::timestamptz", ty, False)
 
     def _interval(self, node: n.Interval) -> Ex:
         if node.leading in ("YEAR", "MONTH"):
@@ -314,6 +318,9 @@ class Expressions(Calls):
             return Ex(f"({converted.sql})::varchar({ty.chars})", ty, operand.nullable)
         if ty.family in (Family.DATE, Family.ROWID, Family.BOOLEAN):
             return converted
+        if ty.type is OraType.TIMESTAMP_TZ:
+            local = operand.ty.type is OraType.TIMESTAMP_LTZ
+            ty = replace(ty, zone=Zone.SESSION if local else converted.ty.zone)
         if ty.family is Family.RAW:
             return Ex(f"substring({converted.sql} from 1 for {ty.size})", ty, operand.nullable)
         return Ex(f"({converted.sql})::{pg_type(ty)}", ty, operand.nullable)
@@ -329,6 +336,9 @@ class Expressions(Calls):
                 raise unsupported(f"EXTRACT({word})", node.offset)
             raise refuse(30076, node.offset)
         if word in ("TIMEZONE_HOUR", "TIMEZONE_MINUTE"):
+            if operand.ty.type is OraType.TIMESTAMP_LTZ:
+                raise refuse(30076, node.offset)
+            c.in_utc(operand, node.offset)
             return Ex("0::numeric", NUMBER)
         sql = operand.sql
         if family is Family.DATE:
@@ -349,12 +359,13 @@ class Expressions(Calls):
 
     def _at_time_zone(self, node: n.AtTimeZone) -> Ex:
         operand = c.to_zoned(self.value(node.operand), node.offset)
-        if node.zone is not None and not (
-            isinstance(node.zone, n.String)
-            and node.zone.value.upper() in ("UTC", "GMT", "+00:00", "-00:00", "0:00")
-        ):
-            raise unsupported("AT TIME ZONE other than UTC (values are kept in UTC)", node.offset)
-        return operand
+        if node.zone is None:
+            zone = Zone.SESSION
+        elif isinstance(node.zone, n.String):
+            zone = Zone.UTC if is_utc(node.zone.value) else Zone.OTHER
+        else:
+            zone = Zone.OTHER
+        return Ex(operand.sql, replace(TIMESTAMP_TZ, zone=zone), operand.nullable)
 
     def _interval_of(self, node: n.IntervalOf) -> Ex:
         operand = self.value(node.operand)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 
 from app.localdb.contract import OraType
 from app.localdb.sql import nodes as n
@@ -17,6 +18,7 @@ from app.localdb.sql.types import (
     ROWID,
     Ex,
     Ty,
+    Zone,
     quote,
     text_literal,
     varchar2,
@@ -31,7 +33,7 @@ RESERVED_FUNCTIONS = {
 }
 FUNCTIONS = {
     "SYSTIMESTAMP": Ex("statement_timestamp()", _ZONED6, False),
-    "CURRENT_TIMESTAMP": Ex("statement_timestamp()", _ZONED6, False),
+    "CURRENT_TIMESTAMP": Ex("statement_timestamp()", replace(_ZONED6, zone=Zone.SESSION), False),
     "LOCALTIMESTAMP": Ex("oracle.local_time(statement_timestamp())", Ty(OraType.TIMESTAMP, scale=6), False),
     "CURRENT_DATE": Ex("oracle.date_of(oracle.local_time(statement_timestamp()))", DATE, False),
     "SESSIONTIMEZONE": Ex("oracle.session_time_zone()", varchar2(75), False),
