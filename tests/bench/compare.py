@@ -1,10 +1,11 @@
-"""How fast a comparison is, against reading alone and against DuckDB's full join.
+"""How fast a comparison is, against reading alone and against others.
 
-    python -m tests.bench.compare --rows 1000000
+    python -m tests.bench.compare --rows 1000000 [--peers] [--width 200] [--memory-mb 2048]
 
 Makes (once) two Parquet files of 13 columns, shuffled, with known differences; runs each contestant in a
-process of its own, checks its counts against the truth, then prints wall time, CPU time and peak memory,
-each the median of `--repeat` runs, and the ratio to reading both files.
+process of its own, in turns, checks its counts against the truth, and prints wall time, CPU time and peak
+memory of the whole process, imports included, each the median of `--repeat` runs, and the ratios to
+reading both files. With `--peers` also datacompy, in an environment of its own outside the repository.
 """
 
 from __future__ import annotations
@@ -13,138 +14,137 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import venv
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow.parquet as pq
+from tests.bench.generator import TOLERATED, Truth, truth, write
 
-from tests.bench.generator import CLASSES, KEY, truth, write
-from worker.engines import ComparisonPlan, compare
-from worker.engines.sources.parquet import ParquetSource
-
-
-def read_only(a: Path, b: Path, _: int) -> dict[str, Any]:
-    """Both files read into Arrow, nothing else."""
-    return {"rows_a": pq.read_table(a).num_rows, "rows_b": pq.read_table(b).num_rows}
-
-
-def ours(a: Path, b: Path, memory_mb: int) -> dict[str, Any]:
-    """ArrowDuckDBComparison with classes, patterns and samples."""
-    with tempfile.TemporaryDirectory() as folder:
-        result = compare(
-            ParquetSource(a, a.name),
-            ParquetSource(b, b.name),
-            ComparisonPlan(key=(KEY,)),
-            lambda *_: None,
-            Path(folder),
-            memory_mb,
-        )
-    summary = result.summary
-    return {
-        "rows_a": summary.rows_a,
-        "rows_b": summary.rows_b,
-        "matched": summary.matched,
-        "changed": summary.changed,
-        "only_a": summary.only_a,
-        "only_b": summary.only_b,
-        "different": {c["name"]: c["different"] for c in result.columns if c["name"] in CLASSES},
-    }
-
-
-def duckdb_full_join(a: Path, b: Path, memory_mb: int) -> dict[str, Any]:
-    """One full join of all columns, counts only: what one would write by hand."""
-    names = [name for name in pq.read_schema(a).names if name != KEY]
-    differs = {name: f"(a.{name} is distinct from b.{name})" for name in names}
-    both = f"a.{KEY} is not null and b.{KEY} is not null"
-    counts = ", ".join(f"count(*) filter ({both} and {differs[name]}) as {name}" for name in CLASSES)
-    with tempfile.TemporaryDirectory() as folder:
-        connection = duckdb.connect(config={"memory_limit": f"{memory_mb}MB", "temp_directory": folder})
-        row = connection.execute(
-            f"""select count(a.{KEY}), count(b.{KEY}), count(*) filter ({both}),
-                       count(*) filter ({both} and ({" or ".join(differs.values())})),
-                       count(*) filter (b.{KEY} is null), count(*) filter (a.{KEY} is null), {counts}
-                  from '{a}' a full join '{b}' b on a.{KEY} = b.{KEY}"""
-        ).fetchone()
-    assert row is not None
-    names_of = ("rows_a", "rows_b", "matched", "changed", "only_a", "only_b")
-    return dict(zip(names_of, row[:6], strict=True)) | {"different": dict(zip(CLASSES, row[6:], strict=True))}
-
-
-CONTESTANTS = {"read": read_only, "ours": ours, "duckdb join": duckdb_full_join}
+OURS = ("ours", "ours, rules", "ours, export", "ours, polars")
+OTHERS = ("duckdb join", "polars join")
+_PEERS = Path(tempfile.gettempdir()) / "concord-bench-peers"
 
 
 def main() -> int:
-    """The command. Returns 1 if a contestant counted wrongly."""
+    """The command. Returns 1 if a contestant counted wrongly or broke."""
+    options = _options()
+    a, b = write(options.folder, options.rows, options.width)
+    expected = {"": truth(options.rows), "ours, rules": truth(options.rows, TOLERATED)}
+    contestants = ["read", *OURS, *OTHERS, *(["datacompy"] if options.peers else [])]
+    if options.only:
+        contestants = ["read", *(name for name in contestants if name in options.only)]
+    interpreter = {"datacompy": _peers()} if options.peers else {}
+    print(f"{options.rows:,} rows a side, 13 columns, Parquet, shuffled; memory limit {options.memory_mb} MB")
+    print(f"{len(os.sched_getaffinity(0))} processors, {_processor()}, Python {platform.python_version()}")
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in contestants}
+    failed = set()
+    for _ in range(options.repeat):
+        for name in contestants:
+            if name in failed:
+                continue
+            run = _run(interpreter.get(name, sys.executable), name, a, b, options.memory_mb)
+            problem = run.get("error") or _wrong(run, expected.get(name, expected[""]))
+            if problem:
+                print(f"{name:14} {problem}")
+                failed.add(name)
+            runs[name].append(run)
+    if "read" in failed:
+        return 1
+    _print({name: found for name, found in runs.items() if name not in failed})
+    return 1 if failed else 0
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--memory-mb", type=int, default=4096)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "concord-bench")
-    parser.add_argument("--only", choices=CONTESTANTS, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    a, b = write(options.folder, options.rows)
-    if options.only:
-        print(json.dumps(_measured(options.only, a, b, options.memory_mb)))
-        return 0
-    expected = vars(truth(options.rows))
-    print(f"{options.rows:,} rows a side, 13 columns, Parquet, shuffled; memory limit {options.memory_mb} MB")
-    print(
-        f"{os.cpu_count()} processors, {platform.processor() or platform.machine()}, Python {platform.python_version()}"
+    parser.add_argument(
+        "--width", type=int, default=0, help="characters to which one text column is filled up"
     )
-    print(f"{'':12} {'wall s':>8} {'CPU s':>8} {'peak MB':>8} {'wall/read':>10} {'CPU/read':>9}")
-    floor: dict[str, float] = {}
-    wrong = False
-    for name in CONTESTANTS:
-        runs = [_run(name, options) for _ in range(options.repeat)]
-        counts = runs[0]["counts"]
-        if counts != {key: expected[key] for key in counts}:
-            print(f"{name:12} WRONG: {counts}, expected {expected}")
-            wrong = True
-            continue
-        median = {key: statistics.median(run[key] for run in runs) for key in ("wall", "cpu", "peak_mb")}
-        floor = floor or median
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--memory-mb", type=int, default=4096, help="limit of the contestants that have one")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "concord-bench")
+    parser.add_argument("--peers", action="store_true", help="also those that are not installed here")
+    parser.add_argument("--only", nargs="+", help="some of the contestants; reading always takes part")
+    options = parser.parse_args()
+    options.folder = options.folder.absolute()
+    return options
+
+
+def _run(interpreter: str, name: str, a: Path, b: Path, memory_mb: int) -> dict[str, Any]:
+    """One contestant, once. Times in seconds, memory in MB."""
+    script = Path(__file__).with_name("contestants.py")
+    environment = os.environ | {"PYTHONPATH": str(script.parents[2])}
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [interpreter, str(script), name, str(a), str(b), str(memory_mb)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    out, errors = process.stdout.read(), process.stderr.read()
+    _, status, used = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        return {"error": f"broke: {(errors.strip().splitlines() or [f'status {process.returncode}'])[-1]}"}
+    found: dict[str, Any] = json.loads(out)
+    return found | {"wall": wall, "cpu": used.ru_utime + used.ru_stime, "peak": used.ru_maxrss / 1024}
+
+
+def _wrong(run: dict[str, Any], expected: Truth) -> str | None:
+    """What a run counted wrongly, if anything."""
+    known = vars(expected) | {"different": {name: n for name, n in expected.different.items() if n}}
+    wrong = {key: count for key, count in run["counts"].items() if count != known[key]}
+    return f"WRONG: {wrong}, expected { {key: known[key] for key in wrong} }" if wrong else None
+
+
+def _print(runs: dict[str, list[dict[str, Any]]]) -> None:
+    print(f"{'':14} {'wall s':>8} {'CPU s':>8} {'peak MB':>8} {'wall/read':>10} {'CPU/read':>9}")
+    medians = {
+        name: {key: statistics.median(run[key] for run in found) for key in ("wall", "cpu", "peak")}
+        for name, found in runs.items()
+    }
+    floor = medians["read"]
+    for name, median in medians.items():
         print(
-            f"{name:12} {median['wall']:8.2f} {median['cpu']:8.2f} {median['peak_mb']:8.0f}"
+            f"{name:14} {median['wall']:8.2f} {median['cpu']:8.2f} {median['peak']:8.0f}"
             f" {median['wall'] / floor['wall']:10.2f} {median['cpu'] / floor['cpu']:9.2f}"
         )
-    return 1 if wrong else 0
+    if "ours" in medians:
+        exact = medians["ours"]["cpu"]
+        if "ours, rules" in medians:
+            print(f"rules against the exact run, CPU: {medians['ours, rules']['cpu'] / exact:.2f}")
+        if "ours, export" in medians:
+            share = (medians["ours, export"]["cpu"] - exact) / floor["cpu"]
+            print(f"export of every differing cell on top, CPU of reading: {share:.2f}")
+        quiet = statistics.median(run["longest_silence"] for run in runs["ours"])
+        print(f"longest time between two chances to cancel: {quiet:.2f} s")
 
 
-def _run(name: str, options: argparse.Namespace) -> dict[str, Any]:
-    arguments = [
-        "--rows",
-        options.rows,
-        "--memory-mb",
-        options.memory_mb,
-        "--folder",
-        options.folder,
-        "--only",
-        name,
-    ]
-    command = [sys.executable, "-m", "tests.bench.compare", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    measured: dict[str, Any] = json.loads(done.stdout)
-    return measured
+def _peers() -> str:
+    """The interpreter of an environment with the peers; made once."""
+    python = _PEERS / "bin" / "python"
+    if not python.exists():
+        venv.create(_PEERS, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "datacompy", "pyarrow"], check=True)
+    return str(python)
 
 
-def _measured(name: str, a: Path, b: Path, memory_mb: int) -> dict[str, Any]:
-    wall, cpu = time.perf_counter(), time.process_time()
-    counts = CONTESTANTS[name](a, b, memory_mb)
-    return {
-        "counts": counts,
-        "wall": time.perf_counter() - wall,
-        "cpu": time.process_time() - cpu,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
 
 
 if __name__ == "__main__":
