@@ -16,8 +16,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from worker.engines.columns import Crew
 from worker.engines.comparison import MEGABYTE, Comparison
@@ -31,6 +30,9 @@ from worker.engines.parts import MAX_PARTS, Part, cut
 from worker.engines.plan import ComparisonPlan
 from worker.engines.progress import Meter
 from worker.engines.sources.base import Source
+
+if TYPE_CHECKING:
+    import duckdb
 
 _PART_SHARE = 0.45
 _DUCKDB_SHARE = 0.3

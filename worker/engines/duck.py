@@ -6,10 +6,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from worker.engines.errors import MemoryLimitReached, WorkFolderFull
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 @contextmanager
@@ -21,6 +23,8 @@ def open_duckdb(
     `threads` None leaves the number to DuckDB. Raises MemoryLimitReached and WorkFolderFull in place of
     DuckDB's own errors.
     """
+    import duckdb  # not before it is needed: it takes as long as comparing some hundred thousand rows
+
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": f"{memory_mb}MiB",
         "temp_directory": str(folder),

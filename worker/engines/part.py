@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -22,6 +22,9 @@ from worker.engines.narrow import is_exact, mismatches
 from worker.engines.progress import Meter
 from worker.engines.repeated import Pairing, pair_repeated
 from worker.engines.rows import Rows
+
+if TYPE_CHECKING:
+    import duckdb
 
 Positions = npt.NDArray[np.int64]
 

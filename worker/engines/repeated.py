@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from worker.engines.values import Kind, ValueType
+
+if TYPE_CHECKING:
+    import duckdb
 
 Positions = npt.NDArray[np.int64]
 

@@ -15,7 +15,6 @@ from app.jobs.rules import ColumnRule
 from worker.engines.cells import differing
 from worker.engines.layout import ComparedColumn
 from worker.engines.numbers import Mask
-from worker.engines.rules.expressions import evaluate
 from worker.engines.rules.numbers import excused_numbers
 from worker.engines.rules.texts import has_text_rule, mapped, normalised
 from worker.engines.rules.times import excused_times
@@ -41,6 +40,8 @@ def excused(a: pa.Array, b: pa.Array, value_type: ValueType, rule: ColumnRule, n
     if rule.values_a is not None or rule.values_b is not None:
         a, b, value_type = mapped(a, b, value_type, rule)
     if rule.expression_a is not None or rule.expression_b is not None:
+        from worker.engines.rules.expressions import evaluate  # brings DuckDB, which takes a while
+
         a, b, value_type = evaluate(a, b, value_type, rule, name)
     if value_type.kind is Kind.TEXT and has_text_rule(rule):
         a, b = normalised(a, rule), normalised(b, rule)

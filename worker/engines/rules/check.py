@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from app.jobs.rules import ColumnRule
 from worker.engines.errors import BadPlan
-from worker.engines.rules.expressions import check_expression
 from worker.engines.values import NUMERIC, Kind, ValueType
 
 _NUMBER_FIELDS = ("tolerance", "relative_tolerance", "decimals")
@@ -36,4 +35,8 @@ def check_rule(rule: ColumnRule, name: str, oracle_type: str, kind: ValueType, *
     for field in ("expression_a", "expression_b"):
         expression = getattr(rule, field)
         if expression is not None:
+            from worker.engines.rules.expressions import (
+                check_expression,  # brings DuckDB: not before it is needed
+            )
+
             check_expression(expression, f"The {field} of {name}")
