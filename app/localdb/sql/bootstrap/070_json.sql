@@ -27,25 +27,84 @@ create function oracle.json_compact(jsonb) returns text
     language sql immutable strict parallel safe
     return regexp_replace($1::text, '("(?:[^"\\]|\\.)*")|([:,]) ', '\1\2', 'g');
 
-create function oracle.json_indented(value jsonb) returns text
+-- A JSON text without blanks; its members stay in order and its numbers as they are written.
+create function oracle.json_compact(value text) returns text
+    language sql immutable strict parallel safe
+    return regexp_replace(value, '("(?:[^"\\]|\\.)*")|\s+', '\1', 'g');
+
+-- PRETTY: two blanks a level, a nested object or array on lines of its own.
+create function oracle.json_indented(value json, level integer default 0) returns text
     language plpgsql immutable strict parallel safe as $$
 declare
-    line text;
-    indent integer;
-    result text := '';
+    inner_pad text := repeat(' ', 2 * level + 2);
+    lines text;
 begin
-    foreach line in array string_to_array(jsonb_pretty(value), E'\n') loop
-        indent := length(line) - length(ltrim(line, ' '));
-        line := regexp_replace(ltrim(line, ' '), '^("(?:[^"\\]|\\.)*"): ', '\1 : ');
-        result := result || case when result = '' then '' else E'\n' end || repeat(' ', indent / 2) || line;
-    end loop;
-    return result;
+    case json_typeof(value)
+        when 'object' then
+            select string_agg(inner_pad || to_json(m.key)::text || case when json_typeof(m.value) in ('object', 'array') then E' :\n' || inner_pad else ' : ' end
+                              || oracle.json_indented(m.value, level + 1), E',\n' order by m.n)
+              into lines from json_each(value) with ordinality as m (key, value, n);
+            return E'{\n' || coalesce(lines || E'\n', '') || repeat(' ', 2 * level) || '}';
+        when 'array' then
+            select string_agg(inner_pad || oracle.json_indented(e.value, level + 1), E',\n' order by e.n)
+              into lines from json_array_elements(value) with ordinality as e (value, n);
+            return E'[\n' || coalesce(lines || E'\n', '') || repeat(' ', 2 * level) || ']';
+        else
+            return trim(value::text, E' \t\r\n');
+    end case;
 end
 $$;
 
-create function oracle.json_text(jsonb, boolean) returns text
-    language sql immutable parallel safe
-    return case when $2 then oracle.json_indented($1) else oracle.json_compact($1) end;
+-- What a path found, as the document has it: paths are followed in jsonb, which does not keep the order of members.
+create function oracle.json_written(document json, part jsonb) returns text
+    language plpgsql immutable parallel safe as $$
+declare
+    result text;
+begin
+    if jsonb_path_exists(part, '$.** ? (@.type() == "object")') then
+        with recursive parts (v) as (
+            select document
+            union all
+            select e.value from parts p, lateral (
+                select m.value from json_each(case when json_typeof(p.v) = 'object' then p.v end) m
+                union all
+                select a.value from json_array_elements(case when json_typeof(p.v) = 'array' then p.v end) a) e)
+        select oracle.json_compact(p.v::text) into result from parts p where p.v::jsonb = part limit 1;
+        if result is not null then
+            return result;
+        elsif jsonb_typeof(part) = 'array' then
+            return (select '[' || string_agg(oracle.json_written(document, e.value), ',' order by e.n) || ']'
+                      from jsonb_array_elements(part) with ordinality as e (value, n));
+        end if;
+    end if;
+    return oracle.json_compact(part);
+end
+$$;
+
+create function oracle.json_text(document text, part jsonb, pretty boolean) returns text
+    language plpgsql immutable parallel safe as $$
+begin
+    if part is null then
+        return null;
+    elsif pretty then
+        return oracle.json_indented(oracle.json_written(document::json, part)::json);
+    end if;
+    return oracle.json_written(document::json, part);
+end
+$$;
+
+-- JSON_SERIALIZE: the text itself, laid out anew. Raises ORA-40441.
+create function oracle.json_serialized(document text, pretty boolean) returns text
+    language plpgsql immutable parallel safe as $$
+begin
+    if document is null then
+        return null;
+    elsif document is not json then
+        raise exception using errcode = 'ORA00', message = 'ORA-40441: JSON syntax error';
+    end if;
+    return case when pretty then oracle.json_indented(document::json) else oracle.json_compact(document) end;
+end
+$$;
 
 -- JSON_QUERY without a wrapper: a scalar is nothing, or ORA-40480.
 create function oracle.json_no_scalar(jsonb, boolean) returns jsonb
@@ -108,25 +167,34 @@ create function oracle.json_objectagg(absent boolean, names text[], items text[]
       from unnest(names, items) with ordinality as t (k, v, n) where not absent or v is not null
 $$;
 
--- JSON_MERGEPATCH (RFC 7396).
-create function oracle.json_mergepatch(target jsonb, patch jsonb) returns jsonb
+-- JSON_MERGEPATCH (RFC 7396): members keep their places, new ones follow in the order of the patch.
+create function oracle.json_patched(target json, patch json) returns json
     language plpgsql immutable parallel safe as $$
 declare
-    result jsonb;
-    name text;
-    value jsonb;
+    old json := case when json_typeof(target) = 'object' then target else '{}' end;
 begin
-    if patch is null or jsonb_typeof(patch) <> 'object' then
+    if json_typeof(patch) <> 'object' then
         return patch;
     end if;
-    result := case when jsonb_typeof(target) = 'object' then target else '{}' end;
-    for name, value in select * from jsonb_each(patch) loop
-        if value = 'null' then
-            result := result - name;
-        else
-            result := result || jsonb_build_object(name, oracle.json_mergepatch(result -> name, value));
-        end if;
-    end loop;
-    return result;
+    return (
+        select '{' || coalesce(string_agg(to_json(m.key)::text || ':' || m.value::text, ',' order by m.place, m.n), '') || '}'
+          from (select o.key, case when p.key is null then o.value else oracle.json_patched(o.value, p.value) end as value, 1 as place, o.n
+                  from json_each(old) with ordinality as o (key, value, n)
+                  left join json_each(patch) as p on p.key = o.key
+                 where p.key is null or json_typeof(p.value) <> 'null'
+                union all
+                select p.key, oracle.json_patched(null, p.value), 2, p.n
+                  from json_each(patch) with ordinality as p (key, value, n)
+                 where json_typeof(p.value) <> 'null' and not exists (select from json_each(old) as o where o.key = p.key)) m)::json;
+end
+$$;
+
+create function oracle.json_mergepatch(target text, patch text) returns text
+    language plpgsql immutable strict parallel safe as $$
+begin
+    if target is not json or patch is not json then
+        raise exception using errcode = 'ORA00', message = 'ORA-40441: JSON syntax error';
+    end if;
+    return oracle.json_compact(oracle.json_patched(target::json, patch::json)::text);
 end
 $$;

@@ -41,14 +41,18 @@ class Json(Windows):
     def json_document(self, operand: Ex, offset: int, strict: bool = False) -> str:
         """The operand as jsonb; a text that is no JSON is NULL, or ORA-40441 when `strict`."""
         function = "oracle.json_strict" if strict else "oracle.json_lax"
+        return f"{function}({self.json_source(operand, offset)})"
+
+    def json_source(self, operand: Ex, offset: int) -> str:
+        """The text of a document."""
         family = operand.ty.family
         if family is Family.BLOB:
-            return f"{function}(convert_from(({operand.sql})::bytea, 'UTF8'))"
+            return f"convert_from(({operand.sql})::bytea, 'UTF8')"
         if family is Family.RAW:
-            return f"{function}(convert_from({operand.sql}, 'UTF8'))"
+            return f"convert_from({operand.sql}, 'UTF8')"
         if family not in (Family.TEXT, Family.CLOB, Family.NULL):
             raise c.mismatch(Family.TEXT, family, offset)
-        return f"{function}({c.to_text(operand).sql})"
+        return c.to_text(operand).sql
 
     def json_call(self, node: n.JsonCall) -> Ex:
         """JSON_VALUE and JSON_QUERY as values."""
@@ -118,7 +122,8 @@ class Json(Windows):
         }
         document = self.json_document(operand, node.offset, error)
         path = text_literal(checked_path(node.path, node.offset))
-        actions = self.json_action(node.on_empty, "EMPTY", ty) + self.json_action(node.on_error, "ERROR", ty)
+        empty = node.on_empty or (node.on_error if error else None)  # no value counts as an error
+        actions = self.json_action(empty, "EMPTY", ty) + self.json_action(node.on_error, "ERROR", ty)
         sql = (
             f"json_query({document}, {path}{self._passing(node)} RETURNING jsonb"
             f"{wrapper[node.wrapper]}{actions})"
@@ -126,7 +131,8 @@ class Json(Windows):
         if node.wrapper in (None, "WITHOUT"):
             # without a wrapper a scalar is an error, which is NULL unless asked for
             sql = f"oracle.json_no_scalar({sql}, {'TRUE' if error else 'FALSE'})"
-        text = f"oracle.json_text({sql}, {'TRUE' if node.pretty else 'FALSE'})"
+        source = self.json_source(operand, node.offset)
+        text = f"oracle.json_text({source}, {sql}, {'TRUE' if node.pretty else 'FALSE'})"
         if ty.family is Family.CLOB:
             return Ex(f"({text})::oracle.clob", Ty(OraType.CLOB, is_json=True))
         return Ex(text, ty)
@@ -163,15 +169,13 @@ class Json(Windows):
         if ty.family not in (Family.TEXT, Family.CLOB, Family.BLOB):
             raise unsupported(f"{node.kind} RETURNING {ty.family}", node.offset)
         if node.kind == "JSON_SERIALIZE":
-            sql = f"oracle.json_text({self.json_document(self.value(node.items[0][1]), node.offset, True)}, "
-            sql += "TRUE)" if node.pretty else "FALSE)"
+            source = self.json_source(self.value(node.items[0][1]), node.offset)
+            sql = f"oracle.json_serialized({source}, {'TRUE' if node.pretty else 'FALSE'})"
         elif node.kind == "JSON_MERGEPATCH":
             if len(node.items) != 2:
                 raise refuse(938, node.offset)
-            target, patch = (
-                self.json_document(self.value(item[1]), node.offset, True) for item in node.items
-            )
-            sql = f"oracle.json_text(oracle.json_mergepatch({target}, {patch}), FALSE)"
+            target, patch = (self.json_source(self.value(item[1]), node.offset) for item in node.items)
+            sql = f"oracle.json_mergepatch({target}, {patch})"
         elif node.kind in ("JSON_ARRAYAGG", "JSON_OBJECTAGG"):
             sql = self._json_aggregate(node)
         elif node.kind == "JSON_OBJECT":

@@ -34,6 +34,8 @@ _LISTS = {"ODCINUMBERLIST": NUMBER, "ODCIVARCHAR2LIST": VARCHAR2}
 class Sources(Rownum):
     """source() adds one item of FROM to the block and answers its PostgreSQL text."""
 
+    json_text_of = ""  # the document of the JSON_TABLE that is being translated
+
     @abstractmethod
     def relation(self, query: n.Query, lateral: bool = False) -> Relation: ...
 
@@ -278,6 +280,7 @@ class Sources(Rownum):
         pg = self._pg_alias(alias)
         columns: dict[str, Ex] = {}
         names: list[str] = []
+        self.json_text_of = self.json_source(operand, item.offset)
         definitions = self._json_columns(item.columns, pg, names, columns)
         path = text_literal(checked_path(item.path, item.offset))
         self.block.sources.append(Source(alias, names, columns, pg_alias=pg, complex=True))
@@ -311,7 +314,7 @@ class Sources(Rownum):
                 columns[item.name] = Ex(flag.format(*values), ty)
                 continue
             parts.append(self._json_column(item, ty, path))
-            columns[item.name] = _json_reference(reference, item, ty)
+            columns[item.name] = _json_reference(reference, item, ty, self.json_text_of)
         return ", ".join(parts)
 
     def _json_column(self, item: n.JsonColumn, ty: Ty, path: str) -> str:
@@ -325,9 +328,9 @@ class Sources(Rownum):
         return f"{quote(item.name)} {stored} PATH {path}{actions}"
 
 
-def _json_reference(reference: str, item: n.JsonColumn, ty: Ty) -> Ex:
+def _json_reference(reference: str, item: n.JsonColumn, ty: Ty, document: str) -> Ex:
     if item.kind == "QUERY":
-        text = f"oracle.json_text({reference}, FALSE)"
+        text = f"oracle.json_text({document}, {reference}, FALSE)"
         return Ex(f"({text})::oracle.clob", CLOB) if ty.family is Family.CLOB else Ex(text, ty)
     if ty.family is Family.CLOB:
         return Ex(f"{reference}::oracle.clob", ty)
