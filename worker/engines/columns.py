@@ -83,6 +83,7 @@ class LoadedColumn:
             array = batch.column(0)
             end = start + len(array)
             if end > count:
+                start = end
                 break
             piece = rows.narrow(position, array)
             values[start:end] = piece.values
