@@ -106,7 +106,13 @@ def run(task: Task, report: Report) -> dict[str, Any]:
     # Imported here: a worker that only supervises does not need the engines' libraries.
     from worker.engines import workflow
     from worker.engines.comparison import MIN_MEMORY_MB
-    from worker.engines.errors import EngineError, MemoryLimitReached, SourceFailed, WorkFolderFull
+    from worker.engines.errors import (
+        EngineError,
+        FileFailed,
+        MemoryLimitReached,
+        SourceFailed,
+        WorkFolderFull,
+    )
     from worker.engines.plan import ComparisonPlan
     from worker.sides import open_sides
 
@@ -127,6 +133,8 @@ def run(task: Task, report: Report) -> dict[str, Any]:
         outcome = workflow.run(
             source, target, plan, wanted, report, task.work_dir, task.results_dir, memory_mb
         )
+    except FileFailed as error:
+        raise JobFailed(Failed("bad_request", error.sentence, error.retryable)) from error
     except SourceFailed as error:
         raise JobFailed(Failed("database", error.sentence, error.retryable)) from error
     except MemoryLimitReached as error:

@@ -45,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             if side == "a"
             else "the same of side B",
         )
+    how.add_argument(
+        "--engine", default="auto", help="auto, arrow_duckdb, or pushdown for two tables (default auto)"
+    )
     limits = parser.add_argument_group("limits")
     limits.add_argument("--memory-limit", metavar="SIZE", default="2GB", help="default 2GB")
     limits.add_argument("--threads", metavar="N", type=int, help="default: all processors")

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from app.demo.summary import show
 from worker.command.arguments import column_map, file_options, memory_mb, plan_of
-from worker.command.sides import open_side
+from worker.command.sides import open_side, pin
 from worker.engines import workflow
 from worker.engines.errors import BadPlan, EngineError
 from worker.engines.progress import Progress as Report
@@ -78,10 +78,11 @@ def _compare(arguments: argparse.Namespace, folder: Path, report: Report) -> tup
         _make_folder(arguments.export)
     a = open_side(arguments.a, "a", file_options(arguments.a_options, "a"))
     b = open_side(arguments.b, "b", file_options(arguments.b_options, "b"))
+    pin(a, b)
     if names := column_map(arguments):
         b = Renamed(b, names)
     a, b = aligned(a, b)
-    wanted = workflow.Wanted(export=arguments.export is not None)
+    wanted = workflow.Wanted(engine=arguments.engine, export=arguments.export is not None)
     outcome = workflow.run(
         a, b, plan, wanted, report, folder, arguments.export, limit - LIBRARIES_MB, arguments.threads
     )

@@ -4,6 +4,8 @@
     oracle://scott@dbhost:1521/ORCLPDB1?table=SALES.PRICES
     oracle://scott@dbhost:1521/ORCLPDB1?query_file=prices.sql
 
+A query is one SELECT, run with the rights of that user in a read-only transaction.
+
 The password never stands in the address, where every user of the machine could read it: it comes from
 CONCORD_PASSWORD_A or CONCORD_PASSWORD_B, or CONCORD_PASSWORD for both, from a file named by one of these
 with _FILE, or is asked for on a terminal.
@@ -15,19 +17,23 @@ import getpass
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import oracledb
 
+from app.jobs.sides import check_query
 from app.oracle.dictionary import RequestError, table_name
 from worker.engines.errors import BadPlan
 from worker.engines.sources.base import Source
 from worker.engines.sources.files import FileOptions, open_file
-from worker.engines.sources.oracle import OracleTableSource
+from worker.engines.sources.oracle import OracleTableSource, current_scn, explained
+from worker.engines.sources.oracle_query import OracleQuerySource
 
 _SCHEME = "oracle://"
 _FORM = "oracle://user@host:port/service?table=OWNER.TABLE"
+_KINDS = ("table", "query", "query_file")
 _CONNECT_SECONDS = 10
 
 
@@ -38,6 +44,18 @@ def open_side(text: str, side: str, options: FileOptions) -> Source:
     if options != FileOptions():
         raise BadPlan(f"--{side}: options of files do not apply to {text.partition('?')[0]}.")
     return _oracle(text, side)
+
+
+def pin(a: Source, b: Source) -> None:
+    """Read tables as of an SCN where the database lets their user do so; of two with one session, the same."""
+    taken: dict[Callable[[], oracledb.Connection], tuple[int | None, str]] = {}
+    for source in (a, b):
+        if isinstance(source, OracleTableSource):
+            with explained(source.name):
+                source.schema()
+                if source.connect not in taken:
+                    taken[source.connect] = current_scn(source.connect)
+            source.pin(*taken[source.connect])
 
 
 def _oracle(text: str, side: str) -> Source:
@@ -51,29 +69,58 @@ def _oracle(text: str, side: str) -> Source:
     except ValueError:
         asked = {}
     user, service = unquote(url.username or ""), unquote(url.path.strip("/"))
-    if not user or not url.hostname or not service or set(asked) != {"table"} or len(asked["table"]) != 1:
+    kind = next(iter(asked), "")
+    if (
+        not user
+        or not url.hostname
+        or not service
+        or kind not in _KINDS
+        or sum(map(len, asked.values())) != 1
+    ):
         raise BadPlan(f"Side {side.upper()}: write {_FORM}.")
     try:
-        port = url.port or 1521
-        owner, name = table_name(asked["table"][0], "table")
-    except ValueError as error:  # a RequestError is one
-        why = error if isinstance(error, RequestError) else f"write {_FORM}"
-        raise BadPlan(f"Side {side.upper()}: {why}.".replace("..", ".")) from None
-    connect = _connector(user, f"{url.hostname}:{port}/{service}", side)
-    return OracleTableSource(connect, owner or user.upper(), name)
+        dsn = f"{url.hostname}:{url.port or 1521}/{service}"
+    except ValueError:
+        raise BadPlan(f"Side {side.upper()}: write {_FORM}.") from None
+    value = asked[kind][0]
+    if kind == "table":
+        try:
+            owner, name = table_name(value, "table")
+        except RequestError as error:
+            raise BadPlan(f"Side {side.upper()}: {error}") from None
+        return OracleTableSource(
+            _Login(user, dsn, _password(side, f"{user}@{dsn}")), owner or user.upper(), name
+        )
+    try:
+        query = Path(value).read_text(encoding="utf-8") if kind == "query_file" else value
+        check_query(query)
+    except OSError as error:
+        raise BadPlan(f"Side {side.upper()}: {value} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise BadPlan(f"Side {side.upper()}: {error}.") from error
+    return OracleQuerySource(
+        _Login(user, dsn, _password(side, f"{user}@{dsn}")), query, name=f"query {side.upper()}"
+    )
 
 
-def _connector(user: str, dsn: str, side: str) -> Callable[[], oracledb.Connection]:
-    password = _password(side, f"{user}@{dsn}")
+@dataclass(frozen=True, slots=True)
+class _Login:
+    """Makes sessions of one user in one database; two that are equal mean the same database."""
 
-    def connect() -> oracledb.Connection:
+    user: str
+    dsn: str
+    password: str = field(repr=False)
+
+    def __call__(self) -> oracledb.Connection:
         connection = oracledb.connect(
-            user=user, password=password, dsn=dsn, tcp_connect_timeout=_CONNECT_SECONDS, expire_time=1
+            user=self.user,
+            password=self.password,
+            dsn=self.dsn,
+            tcp_connect_timeout=_CONNECT_SECONDS,
+            expire_time=1,
         )
         connection.module = "concord compare"
         return connection
-
-    return connect
 
 
 def _password(side: str, of: str) -> str:

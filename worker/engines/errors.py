@@ -43,6 +43,14 @@ class SourceInterrupted(SourceFailed):
     retryable = True
 
 
+class FileFailed(SourceFailed):
+    """A file cannot be read: not there, damaged, a bad line, a value that is not of its column's type."""
+
+
+class FileInterrupted(FileFailed, SourceInterrupted):
+    """A file was changed while it was read, or its disk failed; a retry can help."""
+
+
 class WorkFolderFull(EngineError):
     """The folder for spilled data has no room left."""
 

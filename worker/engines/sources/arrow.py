@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.ipc
 
-from worker.engines.errors import SourceFailed
+from worker.engines.errors import FileFailed
 from worker.engines.sources.base import ColumnInfo, DeclaredKey
 from worker.engines.sources.columns import columns_of
 from worker.engines.sources.file import SourceFile
@@ -33,7 +33,7 @@ class ArrowSource:
             with path.open("rb") as file:
                 magic = file.read(len(_FILE_MAGIC))
             if magic.startswith(_FEATHER_V1_MAGIC):
-                raise SourceFailed(f"{name} is Feather version 1; write it again as version 2 (Arrow).")
+                raise FileFailed(f"{name} is Feather version 1; write it again as version 2 (Arrow).")
             self.by_column = magic == _FILE_MAGIC
             self._rows: int | None = None
             self._pieces = 1

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from worker.engines.errors import SourceFailed
+from worker.engines.errors import FileFailed
 from worker.engines.sources.base import ColumnInfo
 from worker.engines.sources.memory import type_name
 from worker.engines.values import Kind, ValueType, type_of_arrow
 
 
 def columns_of(schema: pa.Schema, name: str) -> list[ColumnInfo]:
-    """All columns of the top level. Raises SourceFailed when two have the same name; `name` is the file's."""
+    """All columns of the top level. Raises FileFailed when two have the same name; `name` is the file's."""
     seen: set[str] = set()
     for column in schema.names:
         if column in seen:
-            raise SourceFailed(f"{name} has two columns named {column}; give each its own name.")
+            raise FileFailed(f"{name} has two columns named {column}; give each its own name.")
         seen.add(column)
     return [
         column_of(field.name, field.type, type_of_arrow(field.type), nullable=field.nullable)

@@ -10,7 +10,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from worker.engines.errors import BadPlan, SourceFailed
+from worker.engines.errors import BadPlan, FileFailed
 from worker.engines.sources.base import ColumnInfo, DeclaredKey
 from worker.engines.sources.columns import column_of, typed
 from worker.engines.sources.csv_dialect import CsvOptions, detect
@@ -81,7 +81,7 @@ class CsvSource:
         return 1
 
     def batches(self, columns: Sequence[str], pieces: range | None = None) -> Iterator[pa.RecordBatch]:
-        """The rows in the file's order. Raises SourceFailed at a value that is not of its column's type."""
+        """The rows in the file's order. Raises FileFailed at a value that is not of its column's type."""
         infos = {column.name: column for column in self._columns}
         records = self._records()
         with self._file.reading("CSV"):
@@ -137,7 +137,7 @@ class CsvSource:
         )
         if isinstance(values, Misfit):
             line = self._line(records, first + values.position)
-            raise SourceFailed(
+            raise FileFailed(
                 f"{self.name}, line {line}: {values.text[:80]!r} in column {column.name} is not a value of "
                 f"type {column.oracle_type}."
             )

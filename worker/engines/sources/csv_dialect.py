@@ -12,7 +12,7 @@ from typing import IO
 
 import pyarrow as pa
 
-from worker.engines.errors import BadPlan, SourceFailed
+from worker.engines.errors import BadPlan, FileFailed
 
 SAMPLE_BYTES = 1 << 20
 MAX_RECORD_BYTES = 1 << 23
@@ -61,7 +61,7 @@ class Dialect:
 
 
 def detect(path: Path, name: str, options: CsvOptions) -> Dialect:
-    """Look at the beginning of the file. Raises SourceFailed or BadPlan with a sentence; OSError."""
+    """Look at the beginning of the file. Raises FileFailed or BadPlan with a sentence; OSError."""
     compression = compression_of(path)
     with pa.input_stream(str(path), compression=compression) as stream:
         start = stream.read(SAMPLE_BYTES)
@@ -71,7 +71,7 @@ def detect(path: Path, name: str, options: CsvOptions) -> Dialect:
     delimiter = options.delimiter or _delimiter(text, options.quote, whole=len(start) < SAMPLE_BYTES)
     first = next(iter(_records(text, delimiter, options.quote)), None)
     if first is None:
-        raise SourceFailed(f"{name} is empty; not even a header is there.")
+        raise FileFailed(f"{name} is empty; not even a header is there.")
     names = column_names(first if options.header else [""] * len(first), name)
     return Dialect(compression, encoding, delimiter, options.quote, options.header, names)
 
@@ -119,7 +119,7 @@ def _encoding(start: bytes, options: CsvOptions, name: str) -> str:
         for encoding, zero in (("utf-16-le", 1), ("utf-16-be", 0)):
             if start[zero::2].count(0) > len(start) // 4 and not start[1 - zero :: 2].count(0):
                 return encoding
-        raise SourceFailed(f"{name} holds NUL bytes: it is no CSV file, or give its encoding.")
+        raise FileFailed(f"{name} holds NUL bytes: it is no CSV file, or give its encoding.")
     return "utf-8-sig"
 
 
@@ -154,12 +154,12 @@ def _delimiter(text: str, quote: str, *, whole: bool) -> str:
 def column_names(header: list[str], name: str) -> tuple[str, ...]:
     """The columns' names: what the header says, without blanks around, COLUMN_n where it says nothing.
 
-    Raises SourceFailed for two equal names, or too many; `name` is the file's.
+    Raises FileFailed for two equal names, or too many; `name` is the file's.
     """
     if len(header) > MAX_COLUMNS:
-        raise SourceFailed(f"{name} has {len(header):,} columns; at most {MAX_COLUMNS:,} are compared.")
+        raise FileFailed(f"{name} has {len(header):,} columns; at most {MAX_COLUMNS:,} are compared.")
     names = tuple(text.strip() or f"COLUMN_{n}" for n, text in enumerate(header, start=1))
     for position, column in enumerate(names):
         if column in names[:position]:
-            raise SourceFailed(f"{name} has two columns named {column}; give each its own name.")
+            raise FileFailed(f"{name} has two columns named {column}; give each its own name.")
     return names

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from worker.engines.errors import SourceFailed
+from worker.engines.errors import FileFailed
 from worker.engines.sources.csv_dialect import MAX_RECORD_BYTES, CsvOptions, Dialect, lines
 
 _BLOCK_BYTES = MAX_RECORD_BYTES
@@ -49,7 +49,7 @@ class Records:
         """Text columns with the wanted names, in the file's order of rows.
 
         With `check`, quotes are proved to be balanced: an open quote would swallow lines unseen. Raises
-        SourceFailed with line and reason once there are more bad lines than allowed.
+        FileFailed with line and reason once there are more bad lines than allowed.
         """
         dialect = self._dialect
         names = [f"c{n}" for n in range(len(dialect.columns))]
@@ -135,20 +135,20 @@ class Records:
             sentence = f"has more than the {self._options.bad_lines} bad lines that are allowed; the first is {where}"
         else:
             sentence = f"has a bad line, {where}"
-        raise SourceFailed(f"{self._name} {sentence}. The file was not compared.")
+        raise FileFailed(f"{self._name} {sentence}. The file was not compared.")
 
-    def _explained(self, error: pa.ArrowInvalid) -> SourceFailed:
+    def _explained(self, error: pa.ArrowInvalid) -> FileFailed:
         text = str(error)
         if "straddling" in text or "block" in text:
             self._check_quotes()
-            return SourceFailed(
+            return FileFailed(
                 f"{self._name} has a record longer than {MAX_RECORD_BYTES >> 20} MiB; it cannot be compared."
             )
         if "UTF8" in text or "UTF-8" in text:
             return self._undecodable()
-        return SourceFailed(f"{self._name} cannot be read as CSV: {text.splitlines()[0].rstrip('.')}.")
+        return FileFailed(f"{self._name} cannot be read as CSV: {text.splitlines()[0].rstrip('.')}.")
 
-    def _undecodable(self) -> SourceFailed:
+    def _undecodable(self) -> FileFailed:
         dialect = self._dialect
         decoder = codecs.getincrementaldecoder(dialect.encoding)()
         line = 1
@@ -160,11 +160,11 @@ class Records:
                     line += error.object[: error.start].count(b"\n")
                     byte = error.object[error.start]
                     named = dialect.encoding.removesuffix("-sig").upper()
-                    return SourceFailed(
+                    return FileFailed(
                         f"{self._name}, line {line}: byte 0x{byte:02X} is not {named}. "
                         "Give the file's encoding, for example windows-1252."
                     )
-        return SourceFailed(f"{self._name} is not valid text; give its encoding.")
+        return FileFailed(f"{self._name} is not valid text; give its encoding.")
 
     def _reader(self, *, strict: bool) -> Any:  # a csv.reader, whose type has no public name
         csv.field_size_limit(MAX_RECORD_BYTES)
@@ -172,7 +172,7 @@ class Records:
         return csv.reader(text, delimiter=dialect.delimiter, quotechar=dialect.quote, strict=strict)
 
     def _check_quotes(self) -> None:
-        """Read again, slowly and strictly. Raises SourceFailed at the first quote out of place."""
+        """Read again, slowly and strictly. Raises FileFailed at the first quote out of place."""
         reader = self._reader(strict=True)
         begin = 0
         try:
@@ -181,7 +181,7 @@ class Records:
         except csv.Error as error:
             if "field limit" in str(error):
                 return  # a long value, not a lost quote
-            raise SourceFailed(
+            raise FileFailed(
                 f"{self._name}, line {begin + 1}: a quote is out of place or never closed, so that lines after "
                 "it would be swallowed. The file was not compared."
             ) from None

@@ -10,7 +10,7 @@ from typing import Any, Self
 import fastexcel
 import pyarrow as pa
 
-from worker.engines.errors import BadPlan, SourceFailed
+from worker.engines.errors import BadPlan, FileFailed
 from worker.engines.sources.base import ColumnInfo, DeclaredKey
 from worker.engines.sources.columns import column_of, typed
 from worker.engines.sources.csv_dialect import column_names
@@ -43,7 +43,7 @@ class ExcelSource:
                 raise pa.ArrowInvalid(str(error)) from error
         self.name = f"{name}, sheet {self._sheet}"
         if rows.num_rows == 0:
-            raise SourceFailed(f"{self.name} is empty; not even names of columns are there.")
+            raise FileFailed(f"{self.name} is empty; not even names of columns are there.")
         header = ["" if column[0].as_py() is None else column[0].as_py() for column in rows.columns]
         self._texts = rows.slice(1).rename_columns(list(column_names(header, self.name)))
         types = {}
@@ -108,7 +108,7 @@ class ExcelSource:
         assert column.value_type is not None
         values = read_as(texts, column.value_type)
         if isinstance(values, Misfit):
-            raise SourceFailed(
+            raise FileFailed(
                 f"{self.name}, data row {start + values.position + 1}: {values.text[:80]!r} in column "
                 f"{column.name} is not a value of type {column.oracle_type}."
             )
@@ -129,7 +129,7 @@ def _load(path: Path, name: str, wanted: str | None) -> tuple[str, pa.Table]:
     if errors is not None and errors.errors:
         row, column = errors.errors[0].position
         header = batch.column(column)[0].as_py()
-        raise SourceFailed(
+        raise FileFailed(
             f"{name}, sheet {sheet}, data row {row}: the cell in column {header or column + 1} holds an error, "
             "not a value."
         )
@@ -142,7 +142,7 @@ def _refuse_bomb(path: Path, name: str) -> None:
     with zipfile.ZipFile(path) as archive:
         unpacked = sum(entry.file_size for entry in archive.infolist())
     if unpacked > MAX_UNPACKED_BYTES:
-        raise SourceFailed(
+        raise FileFailed(
             f"{name} unpacks to {unpacked >> 20:,} MiB; workbooks of at most {MAX_UNPACKED_BYTES >> 20:,} MiB "
             "are compared. Save the sheet as CSV."
         )

@@ -12,13 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from worker.engines.errors import EngineError, SourceFailed, SourceInterrupted
+from worker.engines.errors import EngineError, FileFailed, FileInterrupted
 
 
 class SourceFile:
     """A regular file. `name` is what a person calls it; messages never say where it is on this machine.
 
-    Raises SourceFailed at once when there is no such file, when it is no regular file, or when it may
+    Raises FileFailed at once when there is no such file, when it is no regular file, or when it may
     not be read.
     """
 
@@ -29,7 +29,7 @@ class SourceFile:
             self._stat = path.stat()
             if not stat.S_ISREG(self._stat.st_mode):
                 kind = "a folder" if stat.S_ISDIR(self._stat.st_mode) else "no regular file"
-                raise SourceFailed(f"{name} is {kind}; give one file.")
+                raise FileFailed(f"{name} is {kind}; give one file.")
             os.close(os.open(path, os.O_RDONLY))
 
     @property
@@ -41,7 +41,7 @@ class SourceFile:
     def reading(self, format_name: str) -> Iterator[None]:
         """Around every reading: the file must be the same before and after it.
 
-        Raises SourceInterrupted when it changed or went away, SourceFailed with a sentence when it is
+        Raises FileInterrupted when it changed or went away, FileFailed with a sentence when it is
         damaged. `format_name` is what the file should be, for example "Parquet".
         """
         self._check_same()
@@ -52,7 +52,7 @@ class SourceFile:
             raise KeyboardInterrupt from error
         except (pa.ArrowException, EOFError, UnicodeError) as error:
             self._check_same()
-            raise SourceFailed(
+            raise FileFailed(
                 f"{self.name} cannot be read as {format_name}; it is damaged or something else: {_short(error)}."
             ) from error
         except EngineError:
@@ -74,16 +74,16 @@ class SourceFile:
             now = self.path.stat()
         known = self._stat
         if (now.st_ino, now.st_size, now.st_mtime_ns) != (known.st_ino, known.st_size, known.st_mtime_ns):
-            raise SourceInterrupted(f"{self.name} was changed while it was read.")
+            raise FileInterrupted(f"{self.name} was changed while it was read.")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
         except FileNotFoundError as error:
-            raise SourceFailed(f"There is no file {self.name}.") from error
+            raise FileFailed(f"There is no file {self.name}.") from error
         except PermissionError as error:
-            raise SourceFailed(f"{self.name} may not be read: permission denied.") from error
+            raise FileFailed(f"{self.name} may not be read: permission denied.") from error
         except pa.ArrowException:
             raise
         except OSError as error:
@@ -91,7 +91,7 @@ class SourceFile:
                 raise
             if error.errno is None:  # Arrow says so of damaged contents
                 raise pa.ArrowInvalid(str(error)) from error
-            raise SourceInterrupted(f"{self.name} could not be read: {os.strerror(error.errno)}.") from error
+            raise FileInterrupted(f"{self.name} could not be read: {os.strerror(error.errno)}.") from error
 
 
 def _short(error: BaseException) -> str:
