@@ -19,7 +19,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.conformance import suite
-from tests.conformance.scope import file_reason
+from tests.conformance.scope import file_reason, known_failure
 from tests.conformance.suite import Result
 from tests.conftest import LocalProcess
 
@@ -55,7 +55,7 @@ def print_failures(results: list[Result], most: int) -> None:
     """Every in-scope failure with its cause in one line, and the most frequent causes."""
     failures = [case for one in results if one.reason is None for case in one.failures()]
     for case in failures:
-        print(f"{case.name.replace('.py::test_', ' ')}: {case.cause}")
+        print(f"{case.name}: {known_failure(case.name) or case.cause}")
     counts = Counter(alike(case.cause) for case in failures)
     print("\nmost frequent causes:")
     for cause, count in counts.most_common(most):
@@ -73,7 +73,6 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=120, help="limit for one file")
     parser.add_argument("--causes", type=int, default=25, help="how many causes of failures to print")
     parser.add_argument("--reports", type=Path, help="folder to keep logs and reports in")
-    parser.add_argument("--passes", type=Path, help="write the names of the tests that pass to this file")
     return parser.parse_args()
 
 
@@ -103,9 +102,6 @@ def main() -> int:
             results = run_files(process, source, wanted, packages, reports, chosen.seconds)
     print_table(results)
     print_failures(results, chosen.causes)
-    if chosen.passes:
-        passed = [case.name for one in results for case in one.cases if case.outcome == "passed"]
-        chosen.passes.write_text("".join(f"{name}\n" for name in passed))
     return int(any(one.failures() or one.note for one in results if one.reason is None))
 
 

@@ -51,7 +51,7 @@ TABLES = (
     " JsonClob clob check (JsonClob is json), JsonBlob blob check (JsonBlob is json))",
     "TestDataframe (Id number(9), FirstName varchar2(100), LastName varchar2(100), City varchar2(100),"
     " Country varchar2(100), DateOfBirth date, Salary number(9, 2), CreditScore number(3),"
-    " LastUpdated timestamp, IntegerData number(9), LongIntegerData number(18), DecimalData number(15, 4),"
+    " LastUpdated timestamp, IntegerData number(9), LongIntegerData number(20), DecimalData number(15, 4),"
     " UnconstrainedNumberData number, FloatData binary_float, DoubleData binary_double, RawData raw(100),"
     " LongData clob, LongRawData blob)",
     "TestAllTypes (NumberValue number, StringValue varchar2(60), FixedCharValue char(10),"

@@ -194,3 +194,27 @@ def test_a_time_zone_is_shown_with_two_digits(connection: oracledb.Connection) -
     for given, shown in (("-8:0", "-08:00"), ("+5:30", "+05:30"), ("UTC", "UTC")):
         cursor.execute(f"alter session set time_zone = '{given}'")
         assert cursor.execute("select sessiontimezone from dual").fetchone() == (shown,)
+
+
+def test_a_cached_query_survives_another_number_of_columns(connection: oracledb.Connection) -> None:
+    cursor = connection.cursor()
+    cursor.execute("create table t (a number, b clob)")
+    cursor.execute("insert into t values (1, 'one')")
+    for ddl, wanted in (
+        (None, [(1, "one")]),
+        ("alter table t add (c number default 7)", [(1, "one", 7)]),
+        ("alter table t drop column b", [(1, 7)]),
+    ):
+        if ddl:
+            cursor.execute(ddl)
+        assert cursor.execute("select * from t", fetch_lobs=False).fetchall() == wanted
+
+
+def test_sessionless_transactions_are_refused_and_the_session_goes_on(
+    connection: oracledb.Connection,
+) -> None:
+    cursor = connection.cursor()
+    connection.begin_sessionless_transaction(b"an id", defer_round_trip=True)
+    with pytest.raises(oracledb.DatabaseError, match=r"ORA-03001.*sessionless"):
+        cursor.execute("select 1 from dual")
+    assert cursor.execute("select 1 from dual").fetchone() == (1,)

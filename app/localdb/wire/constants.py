@@ -69,6 +69,7 @@ class Function:
     LOB: Final = 96
     CLOSE_CURSORS: Final = 105
     CANCEL_CURSORS: Final = 120
+    TRANSACTION_SWITCH: Final = 103
     AUTH_PHASE_TWO: Final = 115
     AUTH_PHASE_ONE: Final = 118
     SUBSCRIBE: Final = 125

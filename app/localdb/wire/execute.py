@@ -229,6 +229,10 @@ class Executor:
         is_new: bool,
         registration: int,
     ) -> bytes:
+        if not is_new and cursor.columns and len(cursor.columns) != len(result.columns):
+            result.close()
+            cursor.columns = []
+            raise OracleError(1007, "variable not in select list")  # the client parses and describes anew
         changed = cursor.open(result, scrollable=scrollable)
         parts = []
         if registration:

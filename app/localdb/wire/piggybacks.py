@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.localdb.errors import OracleError
 from app.localdb.wire.backend import BackendSession
 from app.localdb.wire.constants import Function
 from app.localdb.wire.cursors import Cursors
@@ -45,6 +46,11 @@ def apply(
         begin_pipeline(reader.u8())
     elif function == Function.SESSION_STATE:
         reader.ub()
+    elif function == Function.TRANSACTION_SWITCH:
+        _skip_transaction_switch(reader)
+        raise OracleError(
+            3001, "unimplemented feature: sessionless transactions are not supported by the local database"
+        )
     elif function == Function.APP_CONTEXT:
         _application_context(reader, session)
     else:
@@ -88,6 +94,25 @@ def _end_to_end(reader: Reader, session: BackendSession) -> None:
             continue
         value = (reader.data() or b"").decode("utf-8", "replace") if length else ""
         session.tags[name] = value
+
+
+def _skip_transaction_switch(reader: Reader) -> None:
+    """Begin, resume or suspend a transaction that outlives its session."""
+    reader.ub()  # operation
+    reader.u8()
+    context = reader.ub()
+    reader.ubs(3)  # format, lengths of the two parts of the id
+    reader.u8()
+    identifier = reader.ub()
+    reader.ubs(2)  # flags, timeout
+    reader.skip(3)
+    reader.u8()
+    internal = reader.ub()
+    reader.u8()
+    external = reader.ub()
+    reader.skip(context + identifier)
+    reader.ub()  # application value
+    reader.skip(internal + external)
 
 
 def _application_context(reader: Reader, session: BackendSession) -> None:
