@@ -1,10 +1,11 @@
 """The local database's listener: accepts clients, one thread for each, and closes them cleanly.
 
-It listens on the loopback address unless told otherwise: it is a database for demonstrations and tests.
+It listens on loopback addresses only: it is a database for demonstrations and tests.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import itertools
 import logging
 import signal
@@ -48,7 +49,12 @@ class Server:
         max_connections: int = MAX_CONNECTIONS,
         max_request: int = MAX_REQUEST,
     ) -> None:
-        """Port 0 takes a free one; `address` tells which."""
+        """Port 0 takes a free one; `address` tells which. Raises LocalDatabaseError for an address that other
+        machines reach: what travels here is not encrypted, and the database is for trials."""
+        if not _is_loopback(host):
+            raise LocalDatabaseError(
+                f"The local database listens on loopback addresses only, not on {host}: it is for this machine."
+            )
         self.backend = backend
         self.max_request = max_request
         self.throttle = Throttle()
@@ -159,6 +165,15 @@ class Server:
                 connections = list(self._connections)
             for connection in connections:
                 connection.watch()
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether every address of `host` is one that only this machine reaches."""
+    try:
+        found = {info[4][0] for info in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return bool(found) and all(ipaddress.ip_address(address).is_loopback for address in found)
 
 
 def _refuse(sock: socket.socket) -> None:

@@ -55,6 +55,12 @@ def test_too_many_connections_are_refused(backend: FakeBackend) -> None:
         server.stop()
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "no.such.host.invalid"])
+def test_only_this_machine_is_served(backend: FakeBackend, host: str) -> None:
+    with pytest.raises(LocalDatabaseError, match="loopback"):
+        Server(backend, host)
+
+
 def test_a_taken_port_is_said_in_a_sentence(server: Server, backend: FakeBackend) -> None:
     with pytest.raises(LocalDatabaseError, match="choose another port"):
         Server(backend, port=server.address[1]).start()
