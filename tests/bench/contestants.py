@@ -25,7 +25,6 @@ def ours(a: Path, b: Path, memory_mb: int, how: str) -> dict[str, Any]:
     from worker.engines import ArrowDuckDBComparison, ComparisonPlan
     from worker.engines.comparison import Comparison
     from worker.engines.differences import DifferencesFiles
-    from worker.engines.layout import lay_out
     from worker.engines.sources.parquet import ParquetSource
 
     engine: type[Comparison] = ArrowDuckDBComparison
@@ -41,9 +40,7 @@ def ours(a: Path, b: Path, memory_mb: int, how: str) -> dict[str, Any]:
         silence, last = max(silence, now - last), now
 
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as results:
-        files = (
-            DifferencesFiles(Path(results), lay_out(source, target, plan).key) if how == "export" else None
-        )
+        files = DifferencesFiles(Path(results)) if how == "export" else None
         result = engine(source, target, plan, Path(folder), memory_mb, differences=files).run(progress)
         written = {file.name: file.rows for file in files.finish()} if files else {}
     summary = result.summary
@@ -133,7 +130,9 @@ def datacompy(a: Path, b: Path, _: int) -> dict[str, Any]:
 
 def _counts(row: Any, different: dict[str, int]) -> dict[str, Any]:
     names = ("rows_a", "rows_b", "matched", "changed", "only_a", "only_b")
-    return dict(zip(names, row, strict=True)) | {"different": {n: c for n, c in different.items() if c}}
+    return dict(zip(names, map(int, row), strict=True)) | {
+        "different": {name: int(count) for name, count in different.items() if count}
+    }
 
 
 def main() -> None:
