@@ -57,9 +57,7 @@ class PolarsOracleComparison(Comparison):
         except _TooMuch as much:
             meter.cutting()
             count = max(2, min(MAX_PARTS, -(-2 * much.weight // budget)))
-            parts = cleanup.enter_context(
-                cut(whole, count, layout, self._shelf_bytes, self._work_dir, meter.tick)
-            )
+            parts = cleanup.enter_context(cut(whole, count, layout, self._shelf_bytes, self._work_dir, crew))
         for number, part in enumerate(parts):
             meter.pairing(number, len(parts))
             sides = frames or _read(part, layout, crew, None)
