@@ -54,7 +54,7 @@ create or replace function concord_catalog.type_name(pg_type text, modifier inte
 $$;
 
 create or replace view concord_catalog.relations as
-select c.oid as relid, n.nspname::varchar(128) as owner, c.relname::varchar(128) as name, c.relkind as kind, c.relpersistence as persistence,
+select c.oid as relid, n.nspname::varchar(128) collate "default" as owner, c.relname::varchar(128) as name, c.relkind as kind, c.relpersistence as persistence,
        c.reltuples as tuples, c.relpages as pages, c.reltype as row_type,
        coalesce(o.object_id, c.oid::bigint)::numeric as object_id,
        coalesce(o.created, '2020-01-01'::timestamp) as created, coalesce(o.changed, '2020-01-01'::timestamp) as changed
