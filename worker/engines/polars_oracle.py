@@ -187,8 +187,8 @@ class _PartByFrames:
         order = matched["order"].to_numpy()
         changed = np.zeros(matched.height, np.bool_)
         values = self._layout.values
-        for position, column in enumerate(values):
-            self._meter.comparing(self._number, self._parts, position, len(values), column.name)
+        for position in range(len(values)):
+            self._meter.comparing(self._number, self._parts, values, position)
             different = self._crew.wait(
                 self._crew.start(self._different, position, matched["row_a"], matched["row_b"])
             )
