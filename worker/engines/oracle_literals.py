@@ -27,8 +27,13 @@ def literals(array: pa.Array, value_type: ValueType, oracle_type: str) -> list[s
         return [None if value is not None else "null" for value in array.to_pylist()]
     if kind is Kind.TEXT:
         national = oracle_type.upper().startswith(("NCHAR", "NVARCHAR2"))
-        return ["null" if value is None else text_literal(value, national=national) for value in array.to_pylist()]
-    return ["null" if value is None else _literal(value, kind, oracle_type.upper()) for value in texts(array, value_type)]
+        return [
+            "null" if value is None else text_literal(value, national=national) for value in array.to_pylist()
+        ]
+    return [
+        "null" if value is None else _literal(value, kind, oracle_type.upper())
+        for value in texts(array, value_type)
+    ]
 
 
 def text_literal(text: str, *, national: bool = False) -> str | None:
