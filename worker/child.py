@@ -1,7 +1,7 @@
 """One job in a process of its own, forked from the zygote (worker.zygote).
 
 The job's spec comes as one JSON document on one descriptor; progress and last words go as JSON lines to another:
-{"progress": 0..1, "step": "..."}, then one of {"result": {...}} and {"error": {"code", "sentence", "retryable",
+{"progress": 0..1, "step": "..."} and {"checkpoint": {...}}, then one of {"result": {...}} and {"error": {"code", "sentence", "retryable",
 "detail"}}. The process dies with its parent. A crash here harms no other job.
 """
 
@@ -43,6 +43,7 @@ def run_job(spec_descriptor: int, words_descriptor: int) -> int:
             work_dir=work_dir,
             results_dir=results_dir,
             files_dir=None if files_dir is None else Path(files_dir),
+            save_checkpoint=lambda checkpoint: _send(pipe, {"checkpoint": checkpoint}),
             **spec,
         )
         try:

@@ -131,7 +131,15 @@ def run(task: Task, report: Report) -> dict[str, Any]:
         memory_mb = max(MIN_MEMORY_MB, task.memory_limit_mb - _LIBRARIES_MB)
         wanted = workflow.Wanted(engine=comparison.engine, ml=comparison.ml, export=comparison.export)
         outcome = workflow.run(
-            source, target, plan, wanted, report, task.work_dir, task.results_dir, memory_mb
+            source,
+            target,
+            plan,
+            wanted,
+            report,
+            task.work_dir,
+            task.results_dir,
+            memory_mb,
+            resume=workflow.Resume(task.checkpoint, task.save_checkpoint),
         )
     except FileFailed as error:
         raise JobFailed(Failed("bad_request", error.sentence, error.retryable)) from error

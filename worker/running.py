@@ -53,6 +53,7 @@ class _Heard:
     step: str = ""
     news: bool = False
     last_words: Finished | Failed | None = None
+    checkpoint: dict[str, Any] | None = None  # not yet written
 
 
 @dataclass
@@ -72,6 +73,7 @@ class Run:
     _process: JobProcess | None = None
     _stopped: Stop | None = None
     _started: float = 0.0
+    _checkpoint: dict[str, Any] | None = None  # what an earlier attempt left
 
     async def work(self) -> None:
         """Run the job and write its end. Never raises, except when cancelled."""
@@ -112,6 +114,8 @@ class Run:
         try:
             kind, job_id = self.kind, self.claimed.job_id
             request = await self._until_written(lambda: kind.prepare(self.storage, self.dictionary, job_id))
+            if self.claimed.run_token > 1:
+                self._checkpoint = await self._until_written(lambda: self.storage.checkpoint(job_id))
         except Refused as error:
             return Failed("bad_request", error.sentence, retryable=False)
         except OracleError as error:
@@ -161,6 +165,7 @@ class Run:
             "request": request,
             "work_dir": str(folder),
             "results_dir": str(self.settings.results / self.claimed.job_id / str(self.claimed.run_token)),
+            "checkpoint": self._checkpoint,
             "memory_limit_mb": self.settings.job_memory_mb,
             "dsn": self.settings.db_dsn,
             "user": self.settings.db_user,
@@ -196,6 +201,8 @@ class Run:
             self._heard.fraction = min(max(float(message["progress"]), 0.0), 1.0)
             self._heard.step = str(message["step"])
             self._heard.news = True
+        elif "checkpoint" in message:
+            self._heard.checkpoint = message["checkpoint"]
         elif "result" in message:
             self._heard.last_words = Finished(message["result"])
         else:
@@ -221,6 +228,9 @@ class Run:
 
     async def _verdict(self) -> str:
         job_id, token, heard = self.claimed.job_id, self.claimed.run_token, self._heard
+        if heard.checkpoint is not None:
+            await self.storage.save_checkpoint(job_id, token, heard.checkpoint)
+            heard.checkpoint = None
         if not heard.news:
             return await self.storage.progress(job_id, token, None, None)
         heard.news = False

@@ -42,6 +42,8 @@ class Task:
     files_dir: Path | None = None  # of files that requests may name
     query_user: str = ""  # with whose rights queries of requests run; queries are refused if empty
     query_password: str = ""
+    checkpoint: dict[str, Any] | None = None  # what an earlier attempt at the job left
+    save_checkpoint: Callable[[dict[str, Any]], None] = lambda _: None  # leaves it for a later one
 
     def connect(self) -> oracledb.Connection:
         """A connection that says which job it works for. Raises oracledb.Error."""

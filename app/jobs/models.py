@@ -79,9 +79,9 @@ class ComparisonRequest(Strict, frozen=True):
         int, Meta(ge=0, le=MAX_SAMPLES, description="Sample rows kept of each kind of difference.")
     ] = 20
     engine: Annotated[
-        Literal["auto", "arrow_duckdb", "pushdown"],
+        Literal["auto", "arrow_duckdb", "polars", "pushdown"],
         Meta(
-            description="`arrow_duckdb` reads both tables; `pushdown` adds up hashes in the database and reads only "
+            description="`arrow_duckdb` reads both tables, `polars` too, in memory; `pushdown` adds up hashes in the database and reads only "
             "what differs; `auto` chooses and says why."
         ),
     ] = "auto"
@@ -190,6 +190,15 @@ class ComparisonResults(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     files: Annotated[
         list[dict[str, Any]], Meta(description="Files of this result: name, rows, bytes, sha256, media_type.")
+    ] = []
+    critical: Annotated[
+        dict[str, Any] | None,
+        Meta(
+            description="`has_critical_issues`, and `because`: what must not be overlooked, a sentence each."
+        ),
+    ] = None
+    cut: Annotated[
+        list[str], Meta(description="What was left out to keep the limits of size, a sentence each.")
     ] = []
 
 

@@ -97,14 +97,12 @@ class RunStorage:
         job_id: str,
         run_token: int,
         document: dict[str, Any],
-        *,
-        anomalies: int = 0,
-        critical: bool = False,
     ) -> bool:
         """End a job with its result document; False if the fence is lost and the result must be thrown away.
 
         The document is split over two columns: `columns` to COLUMN_MISMATCHES, `ml_analysis` to
-        ML_ANALYSIS, the rest to COMPARISON_RESULTS; `results` joins them.
+        ML_ANALYSIS, the rest to COMPARISON_RESULTS; `results` joins them. ANOMALIES_DETECTED are the odd rows
+        of the analysis, HAS_CRITICAL_ISSUES is what `critical` says.
         """
         summary = document["summary"]
         rest = {name: part for name, part in document.items() if name not in ("columns", "ml_analysis")}
@@ -118,8 +116,8 @@ class RunStorage:
             "total_prod": int(summary["rows_a"]),
             "total_uat": int(summary["rows_b"]),
             "match_percentage": Decimal(str(summary["match_percentage"])),
-            "anomalies": anomalies,
-            "critical": 1 if critical else 0,
+            "anomalies": (ml_analysis or {}).get("anomalies", {}).get("flagged", 0),
+            "critical": 1 if document.get("critical", {}).get("has_critical_issues") else 0,
             "accepted": NUMBER_OUT,
         }
         sql = """

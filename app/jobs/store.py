@@ -226,6 +226,8 @@ class OracleJobStorage(RunStorage, AdministrationStorage):
             ml_analysis=from_json(ml_analysis),
             workflow=document.get("workflow"),
             files=document.get("files", []),
+            critical=document.get("critical"),
+            cut=document.get("cut", []),
         )
 
     # Watched

@@ -89,7 +89,9 @@ def test_a_job_lives_from_submission_to_its_results(play: Play) -> None:
             12.5,
             "reading",
         )
-        assert await stage.store.complete(job_id, token, document(), anomalies=2, critical=True)
+        critical = {"has_critical_issues": True, "because": ["2 rows differ in an odd way."]}
+        whole = document() | {"critical": critical, "ml_analysis": {"anomalies": {"flagged": 2}}}
+        assert await stage.store.complete(job_id, token, whole)
         done = await stage.store.get(job_id)
         assert (done.status, done.total_prod_records, done.total_uat_records) == (JobStatus.COMPLETED, 3, 4)
         assert (done.match_percentage, done.anomalies_detected, done.has_critical_issues) == (66.66, 2, True)

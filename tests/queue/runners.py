@@ -31,6 +31,13 @@ def run(task: Task, report: Report) -> dict[str, Any]:
         case "sleep":
             time.sleep(request["seconds"])
             return {"summary": SUMMARY, "columns": []}
+        case "leave":  # a checkpoint, and time to write it
+            if task.checkpoint is not None:
+                text = f"step {task.checkpoint['step']} was there"
+                return {"summary": SUMMARY, "columns": [], "text": text}
+            task.save_checkpoint({"step": 1})
+            time.sleep(request["seconds"])
+            return {"summary": SUMMARY, "columns": []}
         case "query":
             import duckdb
 

@@ -110,3 +110,13 @@ def test_a_job_of_an_unknown_kind_fails_at_once(queue: Queue, worker: WorkerProc
     queue.wait(job, "FAILED")
     [(sentence,)] = queue.rows("select error_sentence from job_failures_v where job_id = :id", id=job)
     assert "BAKE" in sentence
+
+
+def test_an_analysis_is_stored_with_its_counts(queue: Queue, worker: WorkerProcess, tables: str) -> None:
+    job = submit(queue, pair(f"{tables}.prod_t", f"{tables}.uat_t", ml=True))
+    queue.wait(job, "COMPLETED", 60)
+    analysis, anomalies, critical = queue.row(job, "ml_analysis", "anomalies_detected", "has_critical_issues")
+    analysis = json.loads(analysis) if isinstance(analysis, str) else analysis
+    assert analysis["sample"]["rows_a"] == 3
+    assert {column["name"] for column in analysis["drift"]["columns"]} == {"NAME", "AMOUNT"}
+    assert (anomalies, critical) == (0, int(any(c["strong"] for c in analysis["drift"]["columns"])))

@@ -31,6 +31,7 @@ class Record:
         self.verdict = "GO"
         self.outages = 0  # calls that still fail
         self.progressed = asyncio.Event()
+        self.left: dict[str, Any] | None = None  # the checkpoint
 
     async def progress(
         self, _job: str, _token: int, percentage: float | None, step: str | None, _: Any = None
@@ -39,6 +40,13 @@ class Record:
         if percentage is not None:
             self.progressed.set()
         return self.verdict
+
+    async def checkpoint(self, _job: str) -> dict[str, Any] | None:
+        return self.left
+
+    async def save_checkpoint(self, _job: str, _token: int, checkpoint: dict[str, Any]) -> bool:
+        self.left = checkpoint
+        return True
 
     async def complete(self, job_id: str, run_token: int, document: dict[str, Any]) -> bool:
         self._maybe_away()
@@ -97,6 +105,14 @@ def end_of(tmp_path: Path, request: dict[str, Any], **changes: Any) -> tuple[Any
 def test_a_result_is_stored_under_the_runs_token(tmp_path: Path) -> None:
     end = end_of(tmp_path, {"do": "finish"})
     assert end == ("complete", "job-1", 7, {"summary": SUMMARY, "columns": [], "text": ""})
+
+
+def test_what_one_attempt_leaves_the_next_one_gets(tmp_path: Path) -> None:
+    record = Record()
+    asyncio.run(make_run(tmp_path, record, {"do": "leave", "seconds": 1.5}).work())
+    assert record.left == {"step": 1}
+    asyncio.run(make_run(tmp_path, record, {"do": "leave", "seconds": 0}).work())
+    assert record.ends[-1][3]["text"] == "step 1 was there"
 
 
 def test_a_result_of_ten_megabytes_arrives_whole(tmp_path: Path) -> None:

@@ -1,40 +1,45 @@
 """The workflow of one comparison: which engines run, in what order and why, and what comes out of them.
 
-outcome = run(source, target, plan, Wanted(), progress, work_dir, results_dir, memory_limit_mb)
-outcome.document["summary"]
+    outcome = run(source, target, plan, Wanted(), progress, work_dir, results_dir, memory_limit_mb)
+    outcome.document["summary"]
+
+Steps: find a key where none is given and none declared; compare; analyse where that is wanted.
 """
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from app.oracle.keys import shared_key
-from worker.engines.arrow_duckdb import ArrowDuckDBComparison
+from worker.engines.choice import AUTO, ENGINES, choose
+from worker.engines.critical import critical
 from worker.engines.differences import DifferencesFiles
-from worker.engines.errors import BadPlan
 from worker.engines.files import ResultFile
 from worker.engines.keyfinding import ORIGIN, find_keys
+from worker.engines.limits import fit
 from worker.engines.plan import ComparisonPlan
 from worker.engines.progress import Progress
-from worker.engines.pushdown import PushdownComparison, unsuited
+from worker.engines.pushdown import PushdownComparison
 from worker.engines.sources.base import Source
-from worker.engines.sources.oracle import OracleTableSource
 
-AUTO, ARROW_DUCKDB, PUSHDOWN = "auto", "arrow_duckdb", "pushdown"
-ENGINES = (AUTO, ARROW_DUCKDB, PUSHDOWN)
-PUSHDOWN_ROWS = 1_000_000
-"""Tables of two databases, each of so many rows or more, are compared by push-down if nobody says otherwise."""
 _KEY_SHARE = 0.3  # of the work, where the key must be found first
+_ANALYSIS_SHARE = 0.25  # of the rest, where an analysis is wanted
+
+Checkpoint = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the workflow is to do beside comparing. `engine` is one of ENGINES."""
+    """What the workflow is to do beside comparing. `engine` is "auto" or one of `choice.ENGINES`."""
 
     engine: str = AUTO
     ml: bool = False
@@ -50,6 +55,14 @@ class Outcome:
     files: tuple[ResultFile, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """What an earlier attempt left, and how to leave something for a later one."""
+
+    checkpoint: Checkpoint | None = None
+    save: Callable[[Checkpoint], None] = lambda _: None
+
+
 def run(
     source: Source,
     target: Source,
@@ -60,86 +73,169 @@ def run(
     results_dir: Path | None,
     memory_limit_mb: int,
     threads: int | None = None,
+    resume: Resume | None = None,
 ) -> Outcome:
     """Compare `source` (side A, the reference) with `target` (side B).
 
     `work_dir` must exist and is left as it was; result files go below `results_dir`, none if it is None.
     `progress` may raise to cancel; what it raises comes out unchanged. Raises EngineError.
     """
-    if wanted.engine not in ENGINES:
-        raise BadPlan(f"There is no engine {wanted.engine!r}; choose one of {', '.join(ENGINES)}.")
-    steps: list[dict[str, Any]] = []
-    findings = None
-    if plan.key is None and not _declares_key(source, target):
-        left_out = {*plan.ignore, *plan.rules}
+    workflow = _Workflow(
+        source, target, wanted, work_dir, results_dir, memory_limit_mb, threads, resume or Resume()
+    )
+    return workflow.run(plan, progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Workflow:
+    source: Source
+    target: Source
+    wanted: Wanted
+    work_dir: Path
+    results_dir: Path | None
+    memory_limit_mb: int
+    threads: int | None
+    resume: Resume
+
+    def run(self, plan: ComparisonPlan, progress: Progress) -> Outcome:
+        steps: list[dict[str, Any]] = []
+        finding: dict[str, Any] | None = None
+        if plan.key is None and not self._declares_key():
+            plan, finding = self._find_key(plan, _within(progress, 0.0, _KEY_SHARE), steps)
+            progress = _within(progress, _KEY_SHARE, 1.0)
+        comparing = 1 - _ANALYSIS_SHARE if self.wanted.ml else 1.0
+        with self._differences() as kept:
+            document = self._compare(plan, kept, _within(progress, 0.0, comparing), steps)
+            if finding is not None:
+                document["schema"] |= {"key_origin": ORIGIN, "key_finding": finding}
+            files = kept.finish() if kept is not None else ()
+            if kept is not None and kept.left_out:
+                document["differences_left_out"] = kept.left_out
+            document["ml_analysis"] = None
+            if self.wanted.ml:
+                document["ml_analysis"] = self._analyse(
+                    plan, document, files, _within(progress, comparing, 1.0), steps
+                )
+        if not self._exported:
+            files = ()
+        document["workflow"] = {"steps": steps}
+        document["files"] = [file.to_document() for file in files]
+        document["critical"] = critical(document)
+        fit(document)
+        return Outcome(document, files)
+
+    @property
+    def _exported(self) -> bool:
+        return self.wanted.export and self.results_dir is not None
+
+    def _find_key(
+        self, plan: ComparisonPlan, progress: Progress, steps: list[dict[str, Any]]
+    ) -> tuple[ComparisonPlan, dict[str, Any]]:
+        """The plan with a key, and how it was found. An earlier attempt of the same request is believed."""
+        request = _digest(self.source, self.target, plan)
+        left = self.resume.checkpoint or {}
+        if left.get("request") == request:
+            why = "found by an earlier attempt; whether it still is unique, the comparison counts"
+            steps.append(_step("find key", "key finding", why, 0.0))
+            return replace(plan, key=tuple(left["key"])), left["finding"]
         findings = find_keys(
-            source,
-            target,
-            _within(progress, 0.0, _KEY_SHARE),
-            work_dir,
-            memory_limit_mb,
-            ignore=left_out,
-            threads=threads,
+            self.source,
+            self.target,
+            progress,
+            self.work_dir,
+            self.memory_limit_mb,
+            ignore={*plan.ignore, *plan.rules},
+            threads=self.threads,
         )
-        plan = replace(plan, key=findings.chosen().columns)
-        progress = _within(progress, _KEY_SHARE, 1.0)
+        key, document = findings.chosen().columns, findings.to_document()
         why = "no key was given, and the tables declare none in common"
         steps.append(_step("find key", "key finding", why, findings.seconds))
-    start = time.monotonic()
-    kept = DifferencesFiles(results_dir) if wanted.export and results_dir is not None else None
-    name, why = _chosen(source, target, plan, wanted.engine)
-    engine = _ENGINES[name](source, target, plan, work_dir, memory_limit_mb, threads, differences=kept)
-    with _discarded_on_failure(kept):
+        self.resume.save({"request": request, "key": list(key), "finding": document})
+        return replace(plan, key=key), document
+
+    def _compare(
+        self,
+        plan: ComparisonPlan,
+        kept: DifferencesFiles | None,
+        progress: Progress,
+        steps: list[dict[str, Any]],
+    ) -> dict[str, Any]:
+        start = time.monotonic()
+        name, why = choose(self.source, self.target, plan, self.wanted.engine)
+        engine = ENGINES[name](
+            self.source,
+            self.target,
+            plan,
+            self.work_dir,
+            self.memory_limit_mb,
+            self.threads,
+            differences=kept,
+        )
         document = engine.run(progress).to_document()
-        files = kept.finish() if kept is not None else ()
-    if kept is not None and kept.left_out:
-        document["differences_left_out"] = kept.left_out
-    steps.append(_step("compare", name, why, time.monotonic() - start))
-    if isinstance(engine, PushdownComparison):
-        steps[-1]["pushdown"] = engine.account
-    if findings is not None:
-        document["schema"] |= {"key_origin": ORIGIN, "key_finding": findings.to_document()}
-    document |= {"ml_analysis": None, "workflow": {"steps": steps}}
-    document["files"] = [file.to_document() for file in files]
-    return Outcome(document, files)
+        steps.append(_step("compare", name, why, time.monotonic() - start))
+        if isinstance(engine, PushdownComparison):
+            steps[-1]["pushdown"] = engine.account
+        return document
+
+    def _analyse(
+        self,
+        plan: ComparisonPlan,
+        document: dict[str, Any],
+        files: tuple[ResultFile, ...],
+        progress: Progress,
+        steps: list[dict[str, Any]],
+    ) -> dict[str, Any]:
+        from worker.engines.ml import MLDataComparison  # scikit-learn takes a second to import
+
+        start = time.monotonic()
+        differences = next((file.path for file in files if file.name == "differences.parquet"), None)
+        summary = document["summary"]
+        analysis = MLDataComparison(
+            self.source,
+            self.target,
+            plan,
+            (summary["rows_a"], summary["rows_b"]),
+            differences,
+            self.work_dir,
+            self.memory_limit_mb,
+            self.threads,
+        )
+        found = analysis.run(progress)
+        steps.append(_step("analyse", "ml", "asked for", time.monotonic() - start))
+        return found
+
+    @contextmanager
+    def _differences(self) -> Iterator[DifferencesFiles | None]:
+        """Where differing cells go: to the results, or only to the work folder for the analysis.
+
+        No file of a comparison that broke stays behind.
+        """
+        passing = self.work_dir / "differences"
+        folder = self.results_dir if self._exported else passing if self.wanted.ml else None
+        kept = None if folder is None else DifferencesFiles(folder)
+        try:
+            yield kept
+        except BaseException:
+            if kept is not None and folder is not None:
+                kept.discard()
+                for file in folder.glob("*.parquet"):
+                    file.unlink()
+            raise
+        finally:
+            shutil.rmtree(passing, ignore_errors=True)
+
+    def _declares_key(self) -> bool:
+        common = {c.name.upper() for c in self.source.schema()} & {
+            c.name.upper() for c in self.target.schema()
+        }
+        return shared_key(self.source.declared_keys(), self.target.declared_keys(), common) is not None
 
 
-_ENGINES: dict[str, type[ArrowDuckDBComparison] | type[PushdownComparison]] = {
-    ARROW_DUCKDB: ArrowDuckDBComparison,
-    PUSHDOWN: PushdownComparison,
-}
-
-
-def _chosen(source: Source, target: Source, plan: ComparisonPlan, wanted: str) -> tuple[str, str]:
-    """The engine, and why. Raises EngineError."""
-    if wanted != AUTO:
-        return wanted, "asked for"
-    if not (isinstance(source, OracleTableSource) and isinstance(target, OracleTableSource)):
-        return ARROW_DUCKDB, "at least one side is no Oracle table"
-    if source.connect == target.connect:
-        return ARROW_DUCKDB, "both tables are in one database; push-down only if asked for"
-    rows = min(source.estimated_rows(), target.estimated_rows())
-    if rows < PUSHDOWN_ROWS:
-        return ARROW_DUCKDB, f"the smaller table has about {rows:,} rows, quickly fetched"
-    if reason := unsuited(source, target, plan):
-        return ARROW_DUCKDB, f"no push-down: {reason}"
-    return PUSHDOWN, f"two databases, and the smaller table has about {rows:,} rows"
-
-
-@contextmanager
-def _discarded_on_failure(kept: DifferencesFiles | None) -> Iterator[None]:
-    """No file of a comparison that broke stays behind."""
-    try:
-        yield
-    except BaseException:
-        if kept is not None:
-            kept.discard()
-        raise
-
-
-def _declares_key(source: Source, target: Source) -> bool:
-    common = {c.name.upper() for c in source.schema()} & {c.name.upper() for c in target.schema()}
-    return shared_key(source.declared_keys(), target.declared_keys(), common) is not None
+def _digest(source: Source, target: Source, plan: ComparisonPlan) -> str:
+    """Tells one request from another: both sides with their columns, and the plan."""
+    columns = [[(column.name, column.oracle_type) for column in side.schema()] for side in (source, target)]
+    said = [source.name, target.name, columns, plan.ignore, sorted(plan.rules)]
+    return hashlib.sha256(msgspec.json.encode(said)).hexdigest()
 
 
 def _within(progress: Progress, start: float, end: float) -> Progress:
