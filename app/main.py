@@ -44,6 +44,8 @@ from app.ops.metrics import Metrics, metrics
 from app.oracle.dictionary import Dictionary
 from app.oracle.errors import OracleError
 from app.oracle.pool import OraclePool
+from app.reports import routes as report_routes
+from app.reports.kept import KeptFiles
 from app.schedules import routes as schedule_routes
 from app.schedules.store import ScheduleStorage
 from app.settings import Settings, SettingsError
@@ -90,6 +92,7 @@ def create_app(settings: Settings) -> Litestar:
     state = State(
         {
             "jobs": jobs,
+            "kept_files": KeptFiles(settings.results),
             "schedules": ScheduleStorage(pool),
             "pool": pool,
             "accounts": AccountStore(pool),
@@ -136,6 +139,7 @@ def create_app(settings: Settings) -> Litestar:
             actions.router,
             job_routes.router,
             stream.router,
+            report_routes.router,
             schedule_routes.router,
             dashboard_routes.router,
             health.router,

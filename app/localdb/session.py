@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from app.localdb.database import Database
 
 _COMPILED = 500  # compiled statements a session remembers
-_PUBLISHED = ("V_$", "USER_CHANGE_NOTIFICATION_REGS")
 _READ_AHEAD = 500  # rows read from PostgreSQL at least, whatever the client asks for
 _READ_AHEAD_LOBS = 10  # the same when a row may hold megabytes
 _LARGE = (OraType.CLOB, OraType.BLOB, OraType.LONG, OraType.LONG_RAW, OraType.JSON)
@@ -330,7 +329,7 @@ class Session:
 
     def _open(self, compiled: Compiled, values: Sequence[bytes | None]) -> ResultCursor:
         self._make_temporary(compiled)
-        if any(name.startswith(_PUBLISHED) for owner, name in compiled.tables if owner == "SYS"):
+        if any(self.database.store.shows_sessions(*name) for name in compiled.tables):
             self.database.publish_sessions()
         ahead = _READ_AHEAD_LOBS if any(c.type in _LARGE for c in compiled.columns) else _READ_AHEAD
         limit = ahead

@@ -24,3 +24,8 @@ grant read on queue_depth_v to &app_user;
 grant read on running_jobs_v to &app_user;
 grant read on workers_v to &app_user;
 grant read on job_failures_v to &app_user;
+grant read on job_limits_v to &app_user;
+grant read on job_history_v to &app_user;
+grant read on schedules_v to &app_user;
+grant read on job_locks_v to &app_user;
+grant read on stuck_jobs_v to &app_user;

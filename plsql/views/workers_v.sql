@@ -14,7 +14,14 @@ select w.worker_id
       ,round((cast(sys_extract_utc(systimestamp) as date) - cast(w.heartbeat_at as date)) * 86400) as silent_seconds
       ,w.lease_seconds
       ,w.version
-  from workers w;
+      ,case
+          when h.worker_id is not null then 1
+          else 0
+       end as is_leader
+  from workers w
+  left join housekeeping_leader h
+    on h.worker_id = w.worker_id
+   and h.elected_until >= sys_extract_utc(systimestamp);
 
 comment on table workers_v is 'Workers with their state as of now.';
 comment on column workers_v.worker_id is 'Host, process number and a random part.';
@@ -29,3 +36,4 @@ comment on column workers_v.heartbeat_at is 'UTC time of its last sign of life.'
 comment on column workers_v.silent_seconds is 'Seconds since then.';
 comment on column workers_v.lease_seconds is 'Silence after which it counts as lost.';
 comment on column workers_v.version is 'Version of Concord that it runs.';
+comment on column workers_v.is_leader is '1 for the worker that does the housekeeping for all.';

@@ -129,6 +129,8 @@ def _print(runs: dict[str, list[dict[str, Any]]]) -> None:
             print(f"export of every differing cell on top, CPU of reading: {share:.2f}")
         quiet = statistics.median(run["longest_silence"] for run in runs["ours"])
         print(f"longest time between two chances to cancel: {quiet:.2f} s")
+        half = statistics.median(run["at_half"] for run in runs["ours"])
+        print(f"time gone when progress says half: {100 * half:.0f} %")
 
 
 def _peers() -> str:

@@ -33,11 +33,14 @@ def ours(a: Path, b: Path, memory_mb: int, how: str) -> dict[str, Any]:
     plan = ComparisonPlan(key=(KEY,), rules=tolerant_rules() if how == "rules" else {})
     source, target = ParquetSource(a, a.name), ParquetSource(b, b.name)
     silence, last = 0.0, time.perf_counter()
+    start, half = last, 0.0
 
-    def progress(*_: object) -> None:
-        nonlocal silence, last
+    def progress(fraction: float, _: str) -> None:
+        nonlocal silence, last, half
         now = time.perf_counter()
         silence, last = max(silence, now - last), now
+        if fraction < 0.5:
+            half = now - start
 
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as results:
         files = DifferencesFiles(Path(results)) if how == "export" else None
@@ -60,7 +63,7 @@ def ours(a: Path, b: Path, memory_mb: int, how: str) -> dict[str, Any]:
         summary.only_a,
         summary.only_b,
     )
-    return {"counts": _counts(row, different), "longest_silence": silence}
+    return {"counts": _counts(row, different), "longest_silence": silence, "at_half": half / (last - start)}
 
 
 def duckdb_join(a: Path, b: Path, memory_mb: int) -> dict[str, Any]:

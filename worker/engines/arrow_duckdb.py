@@ -89,9 +89,7 @@ class ArrowDuckDBComparison(Comparison):
         parts = [whole]
         if count > 1:
             meter.cutting()
-            parts = cleanup.enter_context(
-                cut(whole, count, layout, self._shelf_bytes, self._work_dir, meter.tick)
-            )
+            parts = cleanup.enter_context(cut(whole, count, layout, self._shelf_bytes, self._work_dir, crew))
         for number, part in enumerate(parts):
             meter.pairing(number, count)
             if matched is None:

@@ -135,9 +135,7 @@ class PartComparison:
     def _progress(self, position: int) -> None:
         columns = self._how.layout.values
         if position < len(columns):
-            self._how.meter.comparing(
-                self._number, self._parts, position, len(columns), columns[position].name
-            )
+            self._how.meter.comparing(self._number, self._parts, columns, position)
 
     def _compare(self, position: int, loaded: tuple[LoadedColumn, LoadedColumn]) -> None:
         """One column of the rows whose key is unique on both sides."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from worker.engines.columns import Crew
 from worker.engines.keys import Keys
 from worker.engines.layout import Layout
 from worker.engines.rows import Rows, ShelfRows
@@ -21,31 +22,37 @@ Part = tuple[Rows, Rows]
 
 @contextmanager
 def cut(
-    whole: Part, count: int, layout: Layout, budget_bytes: int, folder: Path, tick: Callable[[], None]
+    whole: Part, count: int, layout: Layout, budget_bytes: int, folder: Path, crew: Crew
 ) -> Iterator[list[Part]]:
     """`count` parts of `whole`, whose rows are discarded. Rows with equal keys land in the same part.
 
-    Up to `budget_bytes` stay in memory, the rest goes to `folder`. `tick` is called as work goes on and
-    may raise. Raises WorkFolderFull.
+    Both sides are read at the same time by `crew`. Up to `budget_bytes` stay in memory, the rest goes to
+    `folder`. Raises WorkFolderFull, and what the crew's `tick` raises.
     """
     with ExitStack() as cleanup:
-        sides: list[list[Rows]] = []
-        for side, rows in enumerate(whole):
-            pieces = []
+        sides: list[list[Shelf]] = []
+        for side in (0, 1):
+            sides.append([])
             for number in range(count):
                 path = folder / f"part-{side}-{number}.arrow"
-                pieces.append(Shelf(layout.storage, path, budget_bytes // (2 * count)))
-                cleanup.callback(pieces[-1].discard)
-            _distribute(rows, pieces, layout, tick)
-            rows.discard()
-            sides.append([ShelfRows(piece, rows.name, rows.types) for piece in pieces])
-        yield list(zip(sides[0], sides[1], strict=True))
+                sides[side].append(Shelf(layout.storage, path, budget_bytes // (2 * count)))
+                cleanup.callback(sides[side][-1].discard)
+        futures = [
+            crew.start(_distribute, rows, pieces, layout, crew)
+            for rows, pieces in zip(whole, sides, strict=True)
+        ]
+        for future in futures:
+            crew.wait(future)
+        yield [
+            (ShelfRows(a, whole[0].name, whole[0].types), ShelfRows(b, whole[1].name, whole[1].types))
+            for a, b in zip(*sides, strict=True)
+        ]
 
 
-def _distribute(rows: Rows, pieces: Sequence[Shelf], layout: Layout, tick: Callable[[], None]) -> None:
+def _distribute(rows: Rows, pieces: Sequence[Shelf], layout: Layout, crew: Crew) -> None:
     positions = range(len(layout.columns))
     for batch in rows.batches(positions):
-        tick()
+        crew.check()
         if batch.num_rows == 0:
             continue
         arrays = [rows.canonical(position, batch.column(position)) for position in positions]
@@ -62,3 +69,4 @@ def _distribute(rows: Rows, pieces: Sequence[Shelf], layout: Layout, tick: Calla
                 )
     for piece in pieces:
         piece.finish()
+    rows.discard()

@@ -57,9 +57,7 @@ class PolarsOracleComparison(Comparison):
         except _TooMuch as much:
             meter.cutting()
             count = max(2, min(MAX_PARTS, -(-2 * much.weight // budget)))
-            parts = cleanup.enter_context(
-                cut(whole, count, layout, self._shelf_bytes, self._work_dir, meter.tick)
-            )
+            parts = cleanup.enter_context(cut(whole, count, layout, self._shelf_bytes, self._work_dir, crew))
         for number, part in enumerate(parts):
             meter.pairing(number, len(parts))
             sides = frames or _read(part, layout, crew, None)
@@ -189,8 +187,8 @@ class _PartByFrames:
         order = matched["order"].to_numpy()
         changed = np.zeros(matched.height, np.bool_)
         values = self._layout.values
-        for position, column in enumerate(values):
-            self._meter.comparing(self._number, self._parts, position, len(values), column.name)
+        for position in range(len(values)):
+            self._meter.comparing(self._number, self._parts, values, position)
             different = self._crew.wait(
                 self._crew.start(self._different, position, matched["row_a"], matched["row_b"])
             )

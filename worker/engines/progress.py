@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from worker.engines.layout import ComparedColumn
+from worker.engines.narrow import is_exact
+
 Progress = Callable[[float, str], None]
 """Takes the fraction done (0 to 1, never falling) and the current step in words; may raise to cancel."""
 
 _LOADING = 0.80
 """Share of reading rows that come only once (from a database it is most of the work); else nothing."""
-_PAIRING = 0.12
+_PAIRING = 0.20
 """Share of reading and matching the keys in what comes after."""
+_TEXT_WORK = 3
+"""Work of comparing a column of text, where a column of numbers is 1."""
 
 
 class Meter:
@@ -67,10 +72,11 @@ class Meter:
         """Keys of part `part` (from 0) of `parts` are being matched."""
         self._advance(self._at(part, parts, _PAIRING / 2), "matching keys" + _part(part, parts))
 
-    def comparing(self, part: int, parts: int, column: int, columns: int, name: str) -> None:
+    def comparing(self, part: int, parts: int, columns: Sequence[ComparedColumn], column: int) -> None:
         """Column number `column` (from 0) of part `part` is being compared."""
-        done = _PAIRING + (1 - _PAIRING) * column / max(columns, 1)
-        self._advance(self._at(part, parts, done), f"comparing {name}" + _part(part, parts))
+        work = [1 if is_exact(compared.type) else _TEXT_WORK for compared in columns]
+        done = _PAIRING + (1 - _PAIRING) * sum(work[:column]) / max(sum(work), 1)
+        self._advance(self._at(part, parts, done), f"comparing {columns[column].name}" + _part(part, parts))
 
     def repeated(self, part: int, parts: int) -> None:
         """Rows of repeated keys are being paired."""

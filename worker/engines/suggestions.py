@@ -43,19 +43,30 @@ ZONES = (
 )  # fmt: skip
 """Zones that a side's local times may be in. Etc/GMT-1 is one hour ahead of UTC: POSIX counts westward."""
 
-_TEXT_RULES: tuple[tuple[ColumnRule, tuple[str, ...], str], ...] = (
-    (ColumnRule(ignore_case=True), ("case",), "only by case: ignore case"),
-    (ColumnRule(trim=True), ("white_space",), "by white space at the ends: trim"),
-    (ColumnRule(trim=True, collapse_white_space=True), ("white_space",), "by white space: trim, and collapse it within"),
+_TEXT_RULES: tuple[tuple[ColumnRule, tuple[str, ...], tuple[str, ...], str], ...] = (
+    (ColumnRule(ignore_case=True), ("case",), (), "only by case: ignore case"),
+    (ColumnRule(trim=True), (), ("white_space",), "by white space at the ends: trim"),
+    (
+        ColumnRule(trim=True, collapse_white_space=True),
+        (),
+        ("white_space",),
+        "by white space: trim, and collapse it within",
+    ),
     (
         ColumnRule(trim=True, collapse_white_space=True, ignore_case=True),
-        ("case", "white_space", "case_and_white_space"),
+        ("case",),
+        ("white_space", "case_and_white_space"),
         "by case and white space: ignore both",
     ),
-    (ColumnRule(normal_form=NormalForm.NFC), ("normal_form",), "by Unicode form: compare in NFC"),
-    (ColumnRule(null_equals_blank=True), ("null_to_value", "value_to_null"), "by blank texts: take them for NULL"),
-)  # fmt: skip
-"""Each with the labels outside of which it excuses no cell."""
+    (ColumnRule(normal_form=NormalForm.NFC), ("normal_form",), (), "by Unicode form: compare in NFC"),
+    (
+        ColumnRule(null_equals_blank=True),
+        (),
+        ("null_to_value", "value_to_null"),
+        "by blank texts: take them for NULL",
+    ),
+)
+"""Each with the labels of which it excuses every cell, and those of which it may excuse some; of others none."""
 
 
 class Settled:
@@ -70,8 +81,9 @@ class Settled:
         """Try the rules on differing cells with these labels."""
         kind = self._column.type.kind
         if kind is Kind.TEXT:
-            for rule, within, _ in _TEXT_RULES:
-                self._count(rule, a, b, np.isin(labels, [code(label) for label in within]))
+            for rule, all_of, some_of, _ in _TEXT_RULES:
+                self.counts[rule] += int(np.isin(labels, [code(label) for label in all_of]).sum())
+                self._count(rule, a, b, np.isin(labels, [code(label) for label in some_of]))
         elif kind in (Kind.TIMESTAMP, Kind.TIMESTAMP_NS):
             everywhere = np.ones(len(a), np.bool_)
             self._count(ColumnRule(time_tolerance=Decimal(1)), a, b, everywhere)
@@ -116,7 +128,7 @@ def suggest(
     if column.type.kind in NUMERIC:
         found = _number_rules(labels, details, different)
     else:
-        found = [(rule, settled.counts[rule], why) for rule, _, why in _TEXT_RULES]
+        found = [(rule, settled.counts[rule], why) for rule, _, _, why in _TEXT_RULES]
         found += [
             (rule, count, _time_reason(rule)) for rule, count in settled.counts.items() if _is_time(rule)
         ]

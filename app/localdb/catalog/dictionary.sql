@@ -54,7 +54,7 @@ create or replace function concord_catalog.type_name(pg_type text, modifier inte
 $$;
 
 create or replace view concord_catalog.relations as
-select c.oid as relid, n.nspname::varchar(128) as owner, c.relname::varchar(128) as name, c.relkind as kind, c.relpersistence as persistence,
+select c.oid as relid, n.nspname::varchar(128) collate "default" as owner, c.relname::varchar(128) as name, c.relkind as kind, c.relpersistence as persistence,
        c.reltuples as tuples, c.relpages as pages, c.reltype as row_type,
        coalesce(o.object_id, c.oid::bigint)::numeric as object_id,
        coalesce(o.created, '2020-01-01'::timestamp) as created, coalesce(o.changed, '2020-01-01'::timestamp) as changed
@@ -355,6 +355,11 @@ create or replace view "SYS"."V_$DATABASE" as
 select 1::numeric as "DBID", 'FREE'::varchar(9) as "NAME", (select min(created) from concord_catalog.users)::oracle.date as "CREATED", 'NOARCHIVELOG'::varchar(12) as "LOG_MODE",
        oracle.current_scn() as "CURRENT_SCN", 'READ WRITE'::varchar(20) as "OPEN_MODE", 'PRIMARY'::varchar(16) as "DATABASE_ROLE", 'Linux x86 64-bit'::varchar(101) as "PLATFORM_NAME", 'NO'::varchar(3) as "CDB",
        (select value from concord_catalog.settings where name = 'service')::varchar(30) as "DB_UNIQUE_NAME";
+-- PostgreSQL keeps what others do from those who may not see everything; whoever may read V$SESSION may.
+create or replace function concord_catalog.activity() returns table (pid integer, state text, state_change timestamptz, query_start timestamptz, wait_event_type text)
+language sql stable security definer set search_path = pg_catalog as $$
+select a.pid, a.state, a.state_change, a.query_start, a.wait_event_type from pg_stat_get_activity(null) a
+$$;
 create or replace view "SYS"."V_$SESSION" as
 select s.sid::numeric as "SID", s.serial::numeric as "SERIAL#", s.sid::numeric as "AUDSID", 0::numeric as "USER#", s.username::varchar(128) as "USERNAME",
        case when a.state in ('active', 'fastpath function call') then 'ACTIVE' else 'INACTIVE' end::varchar(8) as "STATUS", 'DEDICATED'::varchar(9) as "SERVER", s.schemaname::varchar(128) as "SCHEMANAME",
@@ -366,7 +371,7 @@ select s.sid::numeric as "SID", s.serial::numeric as "SERIAL#", s.sid::numeric a
        case when b.sid is not null then 'Application' else 'Idle' end::varchar(64) as "WAIT_CLASS", case when b.sid is not null then extract(epoch from clock_timestamp() - a.query_start)::integer else 0 end::numeric as "SECONDS_IN_WAIT",
        case when a.state <> 'idle' then 'WAITING' else 'WAITED SHORT TIME' end::varchar(19) as "STATE", (select value from concord_catalog.settings where name = 'service')::varchar(64) as "SERVICE_NAME", s.pid::numeric as "PADDR", 0::numeric as "CON_ID"
   from concord_catalog.sessions s
-  left join pg_catalog.pg_stat_get_activity(null) a on a.pid = s.pid
+  left join concord_catalog.activity() a on a.pid = s.pid
   left join lateral (select o.sid from concord_catalog.sessions o where o.pid = any (pg_catalog.pg_blocking_pids(s.pid)) limit 1) b on a.wait_event_type = 'Lock';
 create or replace view "SYS"."V_$LOCKED_OBJECT" as
 select 0::numeric as "XIDUSN", 0::numeric as "XIDSLOT", 0::numeric as "XIDSQN", r.object_id as "OBJECT_ID", s.sid::numeric as "SESSION_ID", s.username::varchar(128) as "ORACLE_USERNAME", s.osuser::varchar(128) as "OS_USER_NAME", s.process::varchar(24) as "PROCESS",

@@ -111,6 +111,24 @@ _RELATION_KINDS = {
 
 _MAX_VARCHAR2 = 4000
 
+# A view depends on what it reads through its rewrite rule.
+_SHOWS_SESSIONS = """
+with recursive used (relid) as (
+    select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = $1 and c.relname = $2
+    union
+    select d.refobjid
+      from used u
+      join pg_catalog.pg_rewrite r on r.ev_class = u.relid
+      join pg_catalog.pg_depend d
+        on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and d.objid = r.oid
+       and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+)
+select from used u join pg_catalog.pg_class c on c.oid = u.relid
+ where c.relnamespace = '"SYS"'::pg_catalog.regnamespace
+   and (c.relname like 'V\\_$%' or c.relname = 'USER_CHANGE_NOTIFICATION_REGS')
+ limit 1"""
+
 
 class Store:
     """The shared part: one per database, safe for all threads."""
@@ -126,6 +144,7 @@ class Store:
         self._rights: dict[tuple[str, str, str], bool] = {}
         self._privileges: dict[str, frozenset[str]] = {}
         self._schemas: dict[str, bool] = {}
+        self._watching: dict[tuple[str, str], bool] = {}
 
     def query(self, sql: str, *values: str) -> list[Row]:
         """One statement on the catalogue's own connection, outside every session's transaction."""
@@ -152,6 +171,7 @@ class Store:
             self._rights.clear()
             self._privileges.clear()
             self._schemas.clear()
+            self._watching.clear()
 
     def object(self, schema: str, name: str) -> ObjectInfo | None:
         key = (schema, name)
@@ -186,6 +206,12 @@ class Store:
             return (_str(rows[0][0]), _str(rows[0][1])) if rows else None
 
         return self._cached(self._synonyms, (owner, name), load)
+
+    def shows_sessions(self, schema: str, name: str) -> bool:
+        """Whether it is one of the views of sessions and their doings, or a view over one of them."""
+        return self._cached(
+            self._watching, (schema, name), lambda: bool(self.query(_SHOWS_SESSIONS, schema, name))
+        )
 
     def schema_exists(self, name: str) -> bool:
         return self._cached(

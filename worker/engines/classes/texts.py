@@ -7,7 +7,7 @@ which spares the costly ones nearly all cells that changed otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from worker.engines.numbers import Mask
 from worker.engines.rules.texts import trimmed
 
 Rows = npt.NDArray[np.int64]
+_Change = Callable[[pa.Array], pa.Array]
 
 _WHITE_SPACE = r"\pZ+|\s+"
 _PUNCTUATION = r"[\pP\pS\pZ\s]+"
@@ -52,9 +53,12 @@ def _spelling(a: pa.Array, b: pa.Array, rows: Rows, plain: Mask, labels: Codes, 
             rest = np.flatnonzero(~same)
             a, b, rows = _at(a, rest), _at(b, rest), rows[rest]
 
-    same = _equal(pc.utf8_lower(a), pc.utf8_lower(b))
+    ascii_only = bool(plain[rows].all())
+    lower, upper = (pc.ascii_lower, pc.ascii_upper) if ascii_only else (pc.utf8_lower, pc.utf8_upper)
+    same = _both(lower, a, b)
     if same.any():
-        _count_cases(_at(a, np.flatnonzero(same)), _at(b, np.flatnonzero(same)), details)
+        members = np.flatnonzero(same)
+        _count_cases(_at(a, members), _at(b, members), {"upper": upper, "lower": lower}, details)
     settle("case", same)
     if rows.size:
         same = _both(_remover(_WHITE_SPACE), a, b)
@@ -72,8 +76,8 @@ def _spelling(a: pa.Array, b: pa.Array, rows: Rows, plain: Mask, labels: Codes, 
         settle("punctuation", _both(_remover(_PUNCTUATION), a, b))
 
 
-def _count_cases(a: pa.Array, b: pa.Array, details: Details) -> None:
-    for name, change in (("upper", pc.utf8_upper), ("lower", pc.utf8_lower)):
+def _count_cases(a: pa.Array, b: pa.Array, changes: Mapping[str, _Change], details: Details) -> None:
+    for name, change in changes.items():
         for side, one, other in (("a", a, b), ("b", b, a)):
             details.case[side, name] += int(_equal(one, change(other)).sum())
 
@@ -123,14 +127,14 @@ def _partly_lost(sound: pa.Array, damaged: pa.Array) -> Mask:
     )
 
 
-def _remover(pattern: str) -> Callable[[pa.Array], pa.Array]:
+def _remover(pattern: str) -> _Change:
     def remove(text: pa.Array) -> pa.Array:
         return pc.replace_substring_regex(text, pattern, "")
 
     return remove
 
 
-def _both(change: Callable[[pa.Array], pa.Array], a: pa.Array, b: pa.Array) -> Mask:
+def _both(change: _Change, a: pa.Array, b: pa.Array) -> Mask:
     return _equal(change(a), change(b))
 
 

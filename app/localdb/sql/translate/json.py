@@ -85,7 +85,11 @@ class Json(Windows):
         empty = node.on_empty or (node.on_error if error else None)  # no value counts as an error
         actions = self.json_action(empty, "EMPTY", ty, textual)
         actions += self.json_action(node.on_error, "ERROR", ty, textual)
-        sql = f"json_value({document}, {path}{self._passing(node)} RETURNING {returning}{actions})"
+        # After a NULL document PostgreSQL 18 can give NULL for the rows behind it, too: such a one never gets there.
+        sql = (
+            f"CASE WHEN {document} IS NOT NULL THEN json_value({document}, {path}{self._passing(node)}"
+            f" RETURNING {returning}{actions}) END"
+        )
         if textual:
             # by way of jsonb: true stays the word
             size = ty.size if ty.family is Family.TEXT else 2147483647

@@ -1,0 +1,100 @@
+"""Values as Oracle literals: exact in every digit and letter, and safe in SQL*Plus and SQLcl.
+
+Texts hold nothing that SQL*Plus looks at: no line break (a blank line would end the statement), no `&`
+(a substitution variable), nothing outside printable ASCII (the client's character set); these letters are
+written as `unistr`, whose \\XXXX are UTF-16 units. Literals of more than 1,000 letters are joined from pieces;
+texts beyond 4,000 bytes, RAW beyond 2,000 and hashed large objects have no literal.
+Source: Oracle Database SQL Language Reference, Literals, UNISTR; SQL*Plus User's Guide, SET DEFINE, SQLBLANKLINES.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from worker.engines.display import texts
+from worker.engines.values import Kind, ValueType
+
+MAX_TEXT_BYTES = 4000
+MAX_RAW_BYTES = 2000
+_PIECE = 1000
+_PLAIN = frozenset(map(chr, range(0x20, 0x7F))) - {"'", "&", "\\"}
+
+
+def literals(array: pa.Array, value_type: ValueType, oracle_type: str) -> list[str | None]:
+    """Each value as a literal, `null` for NULL; None for a value that has none."""
+    kind = value_type.kind
+    if kind in (Kind.LONG_TEXT, Kind.LONG_BINARY):
+        return [None if value is not None else "null" for value in array.to_pylist()]
+    if kind is Kind.TEXT:
+        national = oracle_type.upper().startswith(("NCHAR", "NVARCHAR2"))
+        return [
+            "null" if value is None else text_literal(value, national=national) for value in array.to_pylist()
+        ]
+    return [
+        "null" if value is None else _literal(value, kind, oracle_type.upper())
+        for value in texts(array, value_type)
+    ]
+
+
+def text_literal(text: str, *, national: bool = False) -> str | None:
+    """A VARCHAR2 (or NVARCHAR2) value; None if it is too long for a literal."""
+    if len(text.encode()) > MAX_TEXT_BYTES:
+        return None
+    pieces = [_piece(text[start : start + _PIECE], national) for start in range(0, len(text), _PIECE)]
+    return " || ".join(pieces)
+
+
+def _piece(text: str, national: bool) -> str:
+    if all(letter in _PLAIN or letter == "'" for letter in text):
+        quoted = "'" + text.replace("'", "''") + "'"
+        return f"n{quoted}" if national else quoted
+    escaped = "".join(_escaped(letter) for letter in text)
+    written = f"unistr('{escaped}')"
+    return written if national else f"to_char({written})"
+
+
+def _escaped(letter: str) -> str:
+    if letter in _PLAIN:
+        return letter
+    if letter == "'":
+        return "''"
+    units = letter.encode("utf-16-be")
+    return "".join(f"\\{units[n]:02X}{units[n + 1]:02X}" for n in range(0, len(units), 2))
+
+
+def _literal(text: str, kind: Kind, oracle_type: str) -> str | None:
+    match kind:
+        case Kind.INTEGER | Kind.DECIMAL | Kind.NUMBER:
+            return text
+        case Kind.DOUBLE:
+            return _double(text, oracle_type)
+        case Kind.BOOLEAN:
+            return text.lower()
+        case Kind.TIMESTAMP | Kind.TIMESTAMP_NS:
+            return _instant(text, oracle_type)
+        case Kind.BINARY:
+            return f"hextoraw('{text}')" if len(text) <= 2 * MAX_RAW_BYTES else None
+        case Kind.INTERVAL_MONTHS:
+            return f"numtoyminterval({text}, 'MONTH')"
+        case Kind.INTERVAL_NANOSECONDS:
+            return f"numtodsinterval({text} / 1e9, 'SECOND')"
+        case _:
+            return None
+
+
+def _double(text: str, oracle_type: str) -> str:
+    suffix = "f" if oracle_type.startswith("BINARY_FLOAT") else "d"
+    prefix = "binary_float" if suffix == "f" else "binary_double"
+    special = {"NaN": f"{prefix}_nan", "Infinity": f"{prefix}_infinity", "-Infinity": f"-{prefix}_infinity"}
+    return special.get(text, f"{text}{suffix}")
+
+
+def _instant(text: str, oracle_type: str) -> str:
+    """A DATE, or a TIMESTAMP with as many fractional digits as there are; with a zone, in UTC."""
+    if oracle_type.startswith("DATE"):
+        return f"to_date('{text}', 'YYYY-MM-DD HH24:MI:SS')"
+    if "LOCAL TIME ZONE" in oracle_type or "WITH TIME ZONE" in oracle_type:
+        form = "YYYY-MM-DD HH24:MI:SS.FF9 TZH:TZM" if "." in text else "YYYY-MM-DD HH24:MI:SS TZH:TZM"
+        return f"to_timestamp_tz('{text} +00:00', '{form}')"
+    form = "YYYY-MM-DD HH24:MI:SS.FF9" if "." in text else "YYYY-MM-DD HH24:MI:SS"
+    return f"to_timestamp('{text}', '{form}')"
