@@ -50,6 +50,7 @@ from app.schedules import routes as schedule_routes
 from app.schedules.store import ScheduleStorage
 from app.settings import Settings, SettingsError
 from app.web.docs import docs_config, static_router
+from app.web.schema import StrictStructPlugin
 
 log = structlog.get_logger(__name__)
 
@@ -150,6 +151,7 @@ def create_app(settings: Settings) -> Litestar:
         guards=[require_permission],
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=docs_config(health.VERSION),
+        plugins=[StrictStructPlugin()],
         request_max_body_size=settings.max_body_bytes,
         state=state,
         lifespan=[lifespan],

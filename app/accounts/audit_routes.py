@@ -7,6 +7,7 @@ import io
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -24,6 +25,13 @@ from app.envelope import Envelope, documented, errors_of, ok
 
 _TEXT = r"^[^\x00]*$"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Outcome(StrEnum):
+    """Whether it was done."""
+
+    DONE = "DONE"
+    REFUSED = "REFUSED"
 
 
 class AuditPage(msgspec.Struct, frozen=True):
@@ -55,9 +63,7 @@ _Action = Annotated[str | None, Parameter(description="Only this, e.g. login.", 
 _Target = Annotated[
     str | None, Parameter(description="Only to this user, job or key.", max_length=200, pattern=_TEXT)
 ]
-_Outcome = Annotated[
-    str | None, Parameter(description="DONE or REFUSED.", schema_extra={"enum": ["DONE", "REFUSED"]})
-]
+_Outcome = Annotated[Outcome | None, Parameter(description="Only what was done, or refused.")]
 _Since = Annotated[datetime | None, Parameter(description="At this time or later; UTC without an offset.")]
 _Until = Annotated[datetime | None, Parameter(description="Before this time.")]
 

@@ -74,7 +74,7 @@ _MADE = MadeKey("concord_k2m7qa4xpz_pT0...", "k2m7qa4xpz")
     summary="List keys",
     description="One's own; with `everybody` all, for who may manage them.",
     operation_id="listKeys",
-    responses=documented(200, Envelope[list[KeyView]], "Newest first.", [_VIEW], 401, 403),
+    responses=documented(200, Envelope[list[KeyView]], "Newest first.", [_VIEW], 401, 403, 422),
 )
 async def list_keys(
     request: Request[Principal, Any, Any],
@@ -119,7 +119,7 @@ async def create_key(
     summary="Revoke a key",
     description="One's own; anybody's for who may manage them. It is refused from now on.",
     operation_id="revokeKey",
-    responses=documented(200, Envelope[None], "Revoked.", None, 401, 403, 404),
+    responses=documented(200, Envelope[None], "Revoked.", None, 401, 403, 404, 422),
 )
 async def revoke_key(
     key_id: Annotated[str, Parameter(description="The visible part of the key.", max_length=16)],

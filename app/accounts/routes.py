@@ -202,7 +202,7 @@ async def refresh(data: JSONBody[RefreshRequest], state: State) -> Envelope[Logi
     description="The session ends: its access token and its refresh token are refused from now on, by every "
     "API process.",
     operation_id="logOut",
-    responses=documented(200, Envelope[None], "Logged out.", None, 401, 403, message="Good-bye."),
+    responses=documented(200, Envelope[None], "Logged out.", None, 401, 403, 422, message="Good-bye."),
 )
 async def logout(
     request: Request[Principal, Any, Any],

@@ -92,7 +92,7 @@ async def create_user(
     opt=needs(Permission.USERS_MANAGE),
     summary="One user",
     operation_id="getUser",
-    responses=documented(200, Envelope[UserView], "The user.", _ANN, 401, 403, 404),
+    responses=documented(200, Envelope[UserView], "The user.", _ANN, 401, 403, 404, 422),
 )
 async def get_user(username: _NamePath, state: State) -> Envelope[UserView]:
     """404 for a name that nobody has."""
@@ -126,7 +126,7 @@ async def update_user(username: _NamePath, data: JSONBody[UserChange], state: St
     summary="Deactivate a user",
     description="The same as changing `active` to false: the name stays in the audit trail and in jobs.",
     operation_id="deactivateUser",
-    responses=documented(200, Envelope[UserView], "As the user is now.", _ANN, 401, 403, 404, 409),
+    responses=documented(200, Envelope[UserView], "As the user is now.", _ANN, 401, 403, 404, 409, 422),
 )
 async def deactivate_user(username: _NamePath, state: State) -> Envelope[UserView]:
     """Never the last active administrator: 409."""

@@ -44,8 +44,11 @@ holds `job_id`, `status`, `progress`, `current_step`, `estimated_completion` and
 
 _TAGS = [
     Tag("Jobs", "Submit comparisons, follow them, read their results."),
+    Tag("Schedules", "Comparisons that come again by the clock."),
+    Tag("Live", "Server-sent events, for who has no WebSocket."),
     Tag("Dashboard", "Figures over all jobs."),
-    Tag("Accounts", "Log in and see who one is."),
+    Tag("Accounts", "Log in and out, users, keys of services."),
+    Tag("Audit", "Who did what, and whether anybody tampered with the answer."),
     Tag("Operations", "Is it alive, is it ready."),
 ]
 

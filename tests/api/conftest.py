@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import bcrypt
 import pytest
+import uvicorn
 from litestar import Litestar
 from litestar.testing import TestClient, WebSocketTestSession
 
@@ -45,6 +47,23 @@ def anonymous(app: Litestar) -> Iterator[Client]:
             assert time.monotonic() < end, client.get("/api/v1/health/ready").text
             time.sleep(0.05)
         yield client
+
+
+@pytest.fixture(scope="session")
+def address(settings: Settings, anonymous: Client) -> Iterator[str]:
+    """The API on a real port: the client of the other tests shows no events as they come."""
+    config = uvicorn.Config(create_app(settings), port=0, log_config=None, timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    end = time.monotonic() + 30
+    while not server.started:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/api/v1"
+    server.should_exit = True
+    thread.join(20)
+    assert not thread.is_alive()
 
 
 @pytest.fixture(scope="session")

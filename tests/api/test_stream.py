@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,31 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from app.accounts.permissions import Role
-from app.main import create_app
-from app.settings import Settings
 from tests.api.conftest import Caller, Client, log_in
 
 Event = dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def address(settings: Settings, anonymous: Client) -> Iterator[str]:
-    """The API on a port of its own: the client of the other tests does not show events as they come."""
-    config = uvicorn.Config(create_app(settings), port=0, log_config=None, timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    end = time.monotonic() + 30
-    while not server.started:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/api/v1"
-    server.should_exit = True
-    thread.join(20)
-    assert not thread.is_alive()
 
 
 @pytest.fixture
