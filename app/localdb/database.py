@@ -32,7 +32,9 @@ _STARTING = "57P03"  # SQLSTATE while PostgreSQL starts, recovers or stops
 _RESERVED_CONNECTIONS = 10  # PostgreSQL's own reserve, the catalogue's and the listener's connection
 
 _HERE = Path(__file__).parent
-_OBJECTS = "bookkeeping.sql", "dictionary.sql", "temporary.sql", "performance.sql"
+_OBJECTS = (
+    "bookkeeping.sql", "dictionary.sql", "instance.sql", "definition.sql", "temporary.sql", "performance.sql",
+)  # fmt: skip
 
 
 class Database:

@@ -6,7 +6,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from app.localdb.sql import nodes as n
 from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.translate import conversions as c
 from app.localdb.sql.translate.calls import Calls
+from app.localdb.sql.translate.literals import bounds_of, checked_date, microseconds_of, months_of
 from app.localdb.sql.translate.relation import Relation
 from app.localdb.sql.types import (
     BOOLEAN,
@@ -98,7 +99,7 @@ class Expressions(Calls):
             if text.startswith("-") and int(found.group(1)) >= -4712:
                 raise unsupported("years before Christ", node.offset)
             year, month, day = (int(part) for part in found.groups())
-            checked = _date(year, month, day, node.offset)
+            checked = checked_date(year, month, day, node.offset)
             return Ex(f"'{checked:%Y-%m-%d}'::oracle.date", DATE, False)
         found = re.fullmatch(
             r"(\d{1,4})-(\d{1,2})-(\d{1,2})\s+(\d{1,2}):(\d{1,2}):(\d{1,2})(\.\d{1,9})?\s*(.*)", text
@@ -106,7 +107,7 @@ class Expressions(Calls):
         if found is None:
             raise refuse(1861, node.offset)
         year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
-        _date(year, month, day, node.offset)
+        checked_date(year, month, day, node.offset)
         if hour > 23 or minute > 59 or second > 59:
             raise refuse(1850 if hour > 23 else 1851 if minute > 59 else 1852, node.offset)
         stamp = datetime(year, month, day, hour, minute, second).isoformat(" ") + (found.group(7) or "")  # noqa: DTZ001
@@ -123,9 +124,9 @@ class Expressions(Calls):
     def _interval(self, node: n.Interval) -> Ex:
         if node.leading in ("YEAR", "MONTH"):
             return Ex(
-                f"'{_months(node)} mons'::interval", Ty(OraType.INTERVAL_YM, node.precision or 2, 0), False
+                f"'{months_of(node)} mons'::interval", Ty(OraType.INTERVAL_YM, node.precision or 2, 0), False
             )
-        micros = _micros(node)
+        micros = microseconds_of(node)
         sign = "-" if micros < 0 else ""
         days, rest = divmod(abs(micros), 86_400_000_000)
         seconds, fraction = divmod(rest, 1_000_000)
@@ -181,7 +182,7 @@ class Expressions(Calls):
         x, y = c.to_number(left, offset), c.to_number(right, offset)
         if op == "/":
             return Ex(f"oracle.div({x.sql}, {y.sql})", NUMBER, nullable)
-        bounds = _bounds(op, x, y)
+        bounds = bounds_of(op, x, y)
         if bounds is not None:
             return Ex(f"({x.sql} {op} {y.sql})", Ty(OraType.NUMBER, digits=bounds), nullable)
         return Ex(f"oracle.num({x.sql} {op} {y.sql})", NUMBER, nullable)
@@ -392,83 +393,8 @@ _EXTRACTS: dict[Family, frozenset[str]] = {
 }
 
 
-def _digits(ex: Ex) -> tuple[int, int] | None:
-    """How many digits a number has at most before and behind the point; None when that is not known."""
-    ty = ex.ty
-    if ty.digits is not None:
-        return ty.digits
-    if ty.precision and ty.scale != -127:
-        return max(ty.precision - ty.scale, 0), max(ty.scale, 0)
-    literal = re.fullmatch(r"(\d+)(?:\.(\d*))?::numeric", ex.sql)
-    return (len(literal[1]), len(literal[2] or "")) if literal else None
-
-
-def _bounds(op: str, left: Ex, right: Ex) -> tuple[int, int] | None:
-    """The digits of left op right when NUMBER holds them all, so that nothing has to be rounded."""
-    a, b = _digits(left), _digits(right)
-    if a is None or b is None:
-        return None
-    both = (a[0] + b[0], a[1] + b[1]) if op == "*" else (max(a[0], b[0]) + 1, max(a[1], b[1]))
-    return both if sum(both) <= 38 else None
-
-
 def _loose(ty: Ty) -> Ty:
     return NUMBER if ty.family is Family.NUMBER else ty
-
-
-def _date(year: int, month: int, day: int, offset: int) -> date:
-    if not 1 <= month <= 12:
-        raise refuse(1843, offset)
-    if not 1 <= day <= 31:
-        raise refuse(1847, offset)
-    if not 1 <= year <= 9999:
-        raise refuse(1841, offset)
-    try:
-        return date(year, month, day)
-    except ValueError as error:
-        raise refuse(1839, offset) from error
-
-
-def _months(node: n.Interval) -> int:
-    text = node.text.strip()
-    both = re.fullmatch(r"([+-]?)(\d+)-(\d+)", text)
-    if both is not None and node.trailing == "MONTH":
-        months = int(both.group(2)) * 12 + int(both.group(3))
-        return -months if both.group(1) == "-" else months
-    if not re.fullmatch(r"[+-]?\d+", text):
-        raise refuse(1867, node.offset)
-    return int(text) * (12 if node.leading == "YEAR" else 1)
-
-
-_UNITS = {"DAY": 86_400, "HOUR": 3_600, "MINUTE": 60, "SECOND": 1}
-
-
-def _micros(node: n.Interval) -> int:
-    """A day-to-second interval literal in microseconds. Raises ORA-01867."""
-    fields = list(_UNITS)
-    first = fields.index(node.leading)
-    last = first if node.trailing is None else fields.index(node.trailing)
-    if last < first:
-        raise refuse(30089, node.offset)
-    pattern = {"DAY": r"(\d+)", "HOUR": r"(\d+)", "MINUTE": r"(\d+)", "SECOND": r"(\d+(?:\.\d+)?)"}
-    parts = [pattern[name] for name in fields[first : last + 1]]
-    joined = parts[0]
-    for name, part in zip(fields[first + 1 : last + 1], parts[1:], strict=True):
-        joined += (r"\s+" if name == "HOUR" else r"\s*:\s*") + part
-    found = re.fullmatch(r"\s*([+-]?)\s*" + joined + r"\s*", node.text)
-    if found is None:
-        raise refuse(1867, node.offset)
-    seconds = sum(
-        (
-            Decimal(text) * _UNITS[name]
-            for name, text in zip(fields[first : last + 1], found.groups()[1:], strict=True)
-        ),
-        Decimal(0),
-    )
-    if seconds * 1_000_000 % 1:
-        raise unsupported("more than six decimals of a second", node.offset)
-    micros = int(seconds * 1_000_000)
-    return -micros if found.group(1) == "-" else micros
 
 
 _TRANSLATORS: dict[type[n.Expr], Callable[[Any, Any], Ex]] = {

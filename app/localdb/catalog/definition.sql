@@ -1,0 +1,82 @@
+-- What DDL statements call besides PostgreSQL's own: checks that Oracle makes, triggers switched, views replaced.
+
+-- ALTER TABLE .. MODIFY: what Oracle does only to a column without values.
+create or replace function concord_catalog.refuse_unless_empty(target regclass, column_name text, code integer) returns void language plpgsql
+    security definer set search_path = pg_catalog as $$
+declare
+    filled boolean;
+begin
+    execute format('select exists (select from %s where %I is not null)', target, column_name) into filled;
+    if filled then
+        raise exception using errcode = 'ORA00', message = case code
+            when 1440 then 'ORA-01440: column to be modified must be empty to decrease precision or scale'
+            else 'ORA-01439: column to be modified must be empty to change datatype' end;
+    end if;
+end
+$$;
+
+-- Oracle keeps one index for a list of columns.
+create or replace function concord_catalog.refuse_same_index(made regclass) returns void language plpgsql
+    security definer set search_path = pg_catalog as $$
+begin
+    if exists (select from pg_index a join pg_index b on b.indrelid = a.indrelid and b.indexrelid <> a.indexrelid
+                where a.indexrelid = made and b.indkey = a.indkey and b.indoption = a.indoption
+                  and pg_get_expr(b.indexprs, b.indrelid) is not distinct from pg_get_expr(a.indexprs, a.indrelid)) then
+        raise exception using errcode = 'ORA00', message = 'ORA-01408: such column list already indexed';
+    end if;
+end
+$$;
+
+-- ALTER TRIGGER .. ENABLE | DISABLE; a trigger that did not compile is not in PostgreSQL, and stays as it is.
+create or replace function concord_catalog.enable_trigger(owner_name text, trigger_name text, enabled boolean) returns void language plpgsql
+    security definer set search_path = pg_catalog as $$
+declare
+    target regclass := (select t.tgrelid from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
+                         where t.tgname = trigger_name and n.nspname = owner_name and not t.tgisinternal);
+begin
+    if target is not null then
+        execute format('alter table %s %s trigger %I', target, case when enabled then 'enable' else 'disable' end, trigger_name);
+    end if;
+end
+$$;
+
+create or replace function concord_catalog.enable_all_triggers(target regclass, enabled boolean) returns void language plpgsql
+    security definer set search_path = pg_catalog as $$
+declare
+    trigger_name text;
+begin
+    for trigger_name in select t.tgname from pg_trigger t where t.tgrelid = target and not t.tgisinternal and t.tgname not like '$%' loop
+        execute format('alter table %s %s trigger %I', target, case when enabled then 'enable' else 'disable' end, trigger_name);
+    end loop;
+end
+$$;
+
+-- CREATE OR REPLACE VIEW: PostgreSQL keeps a view only while its columns stay; else it is made anew with its grants.
+create or replace function concord_catalog.replace_view(schema text, name text, made text) returns void language plpgsql
+    security definer set search_path = pg_catalog as $$
+declare
+    target regclass := to_regclass(format('%I.%I', schema, name));
+    grants text[];
+    given text;
+begin
+    begin
+        execute 'create or replace ' || made;
+    exception when invalid_table_definition then
+        if exists (select from pg_depend d join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+                    where d.refobjid = target and r.ev_class <> target) then
+            raise exception using errcode = 'ORA00', message = 'ORA-03001: unimplemented feature: CREATE OR REPLACE VIEW with'
+                ' other columns under other views is not supported by the local database';
+        end if;
+        select array_agg(format('grant %s on %s to %s%s', a.privilege_type, target,
+                                coalesce((select quote_ident(r.rolname) from pg_roles r where r.oid = a.grantee), 'public'),
+                                case when a.is_grantable then ' with grant option' else '' end))
+          into grants from pg_class c, aclexplode(c.relacl) a where c.oid = target and a.grantee <> c.relowner;
+        execute format('drop view %s', target);
+        execute 'create ' || made;
+        foreach given in array coalesce(grants, '{}') loop
+            execute given;
+        end loop;
+    end;
+    execute format('alter view %I.%I owner to %I', schema, name, schema);
+end
+$$;
