@@ -65,3 +65,12 @@ def test_errors(cursor: oracledb.Cursor, expression: str, number: int) -> None:
     with pytest.raises(oracledb.DatabaseError) as caught:
         cursor.execute(f"select {expression} from dual", d=DOCUMENT).fetchall()
     assert code(caught) == number
+
+
+def test_rows_behind_one_without_a_document(cursor: oracledb.Cursor) -> None:
+    cursor.execute(
+        'with d (n, doc) as (select 1, to_clob(null) from dual union all select 2, to_clob(\'{"a":{"b":7}}\') from dual)'
+        " select json_value(doc, '$.a.b'), json_query(doc, '$.a'), case when json_exists(doc, '$.a') then 1 end"
+        " from d order by n"
+    )
+    assert cursor.fetchall() == [(None, None, None), ("7", '{"b":7}', 1)]

@@ -32,6 +32,11 @@ def checked_path(path: str, offset: int) -> str:
     return path
 
 
+def _of_document(document: str, call: str) -> str:
+    """After a NULL document PostgreSQL 18 can give NULL for the rows behind it, too: such a one never gets there."""
+    return f"CASE WHEN {document} IS NOT NULL THEN {call} END"
+
+
 class Json(Windows):
     """PostgreSQL 18 has the SQL/JSON functions; what differs is what happens to text that is no JSON."""
 
@@ -85,11 +90,8 @@ class Json(Windows):
         empty = node.on_empty or (node.on_error if error else None)  # no value counts as an error
         actions = self.json_action(empty, "EMPTY", ty, textual)
         actions += self.json_action(node.on_error, "ERROR", ty, textual)
-        # After a NULL document PostgreSQL 18 can give NULL for the rows behind it, too: such a one never gets there.
-        sql = (
-            f"CASE WHEN {document} IS NOT NULL THEN json_value({document}, {path}{self._passing(node)}"
-            f" RETURNING {returning}{actions}) END"
-        )
+        call = f"json_value({document}, {path}{self._passing(node)} RETURNING {returning}{actions})"
+        sql = _of_document(document, call)
         if textual:
             # by way of jsonb: true stays the word
             size = ty.size if ty.family is Family.TEXT else 2147483647
@@ -128,10 +130,8 @@ class Json(Windows):
         path = text_literal(checked_path(node.path, node.offset))
         empty = node.on_empty or (node.on_error if error else None)  # no value counts as an error
         actions = self.json_action(empty, "EMPTY", ty) + self.json_action(node.on_error, "ERROR", ty)
-        sql = (
-            f"json_query({document}, {path}{self._passing(node)} RETURNING jsonb"
-            f"{wrapper[node.wrapper]}{actions})"
-        )
+        call = f"json_query({document}, {path}{self._passing(node)} RETURNING jsonb{wrapper[node.wrapper]}{actions})"
+        sql = _of_document(document, call)
         if node.wrapper in (None, "WITHOUT"):
             # without a wrapper a scalar is an error, which is NULL unless asked for
             sql = f"oracle.json_no_scalar({sql}, {'TRUE' if error else 'FALSE'})"
@@ -152,7 +152,8 @@ class Json(Windows):
             if node.on_error.action not in ("TRUE", "FALSE", "ERROR"):
                 raise refuse(40448, node.on_error.offset)
             action = f" {node.on_error.action} ON ERROR"
-        return f"coalesce(json_exists({document}, {path}{self._passing(node)}{action}), FALSE)"
+        call = f"json_exists({document}, {path}{self._passing(node)}{action})"
+        return f"coalesce({_of_document(document, call)}, FALSE)"
 
     def is_json(self, node: n.IsJson) -> str:
         """operand IS [NOT] JSON."""
