@@ -237,3 +237,24 @@ def test_each_occurrence_of_a_bind_has_its_own_value(cursor: oracledb.Cursor) ->
     assert cursor.fetchone() == ("a", "b")
     cursor.execute("select name from emp where id = :id or id = :id + 1 order by 1", id=1)
     assert cursor.fetchall() == [("Ada",), ("Bob",)]
+
+
+def test_a_name_of_the_select_list_orders_groups_and_ungrouped_columns_do_not(
+    cursor: oracledb.Cursor,
+) -> None:
+    cursor.execute(
+        "select mod(id, 2) as odd, count(*) as number_of from emp group by mod(id, 2) order by number_of"
+    )
+    assert cursor.fetchall()
+    with pytest.raises(oracledb.DatabaseError, match="ORA-00979"):
+        cursor.execute("select mod(id, 2) as odd, count(*) from emp group by mod(id, 2) order by name")
+
+
+def test_json_value_of_a_row_without_a_document_hides_no_other(cursor: oracledb.Cursor) -> None:
+    cursor.execute(
+        """select json_value(d.doc, '$.a')
+             from (select 1 as id from dual union all select 2 from dual) n
+             left join (select 2 as id, '{"a": "x"}' as doc from dual) d on d.id = n.id
+            order by n.id"""
+    )
+    assert cursor.fetchall() == [(None,), ("x",)]

@@ -135,7 +135,9 @@ class Names(Base):
         while block is not None:
             found = self._column_in(block, node)
             if found is not None:
-                if found.sql not in block.groups and not block.inside_aggregate:
+                # what a name of the select list stands for was looked at there
+                named = len(node.parts) == 1 and node.parts[0] in block.aliases
+                if found.sql not in block.groups and not block.inside_aggregate and not named:
                     block.ungrouped.append(node.offset)
                 return found
             block = block.parent
