@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -169,3 +170,70 @@ def test_ctrl_c_ends_a_demo_and_leaves_no_process(tmp_path: Path) -> None:
     ):
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", int(port))) != 0
+
+
+# The guide to the API
+
+
+GUIDE = Path(__file__).parent.parent / "docs" / "api.md"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def guide(api: httpx.Client, running: Running, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    made = api.post("/api/v1/api-keys", json={"label": "guide"}).json()["data"]
+    return {
+        "API": f"{api.base_url}/api/v1".replace("//api", "/api"),
+        "PASSWORD": running.secret("admin-password"),
+        "KEY": made["key"],
+        "HOME": str(tmp_path_factory.mktemp("guide")),
+        "PATH": os.environ["PATH"],
+    }
+
+
+@pytest.mark.skipif(
+    shutil.which("curl") is None or shutil.which("jq") is None, reason="needs the programs curl and jq"
+)
+def test_the_guides_commands_do_what_they_say(guide: dict[str, str]) -> None:
+    script = "\n".join(["set -euo pipefail", *blocks("bash")])
+    done = subprocess.run(
+        ["bash", "-c", script], env=guide, cwd=guide["HOME"], capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    planned, last, summary, good_bye = done.stdout.splitlines()
+    assert json.loads(planned)["key"] == ["ICAO"]
+    assert json.loads(last.removeprefix("data: "))["status"] == "COMPLETED"
+    assert json.loads(summary)["changed"] == CHANGED_WITH_TOLERANCE
+    assert good_bye == "Good-bye."
+    assert "<!doctype html>" in (Path(guide["HOME"]) / "report.html").read_text().lower()
+
+
+def test_the_guides_client_takes_a_report_home(guide: dict[str, str]) -> None:
+    (program,) = blocks("python")
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=guide,
+        cwd=guide["HOME"],
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "51.69 % equal\n"
+    assert (Path(guide["HOME"]) / "report.xlsx").read_bytes().startswith(b"PK")
+
+
+def test_the_guide_is_about_routes_that_are_there(api: httpx.Client) -> None:
+    document = api.get("/docs/openapi.json").json()
+    paths = {re.sub(r"\{[^}]*\}", "{}", path).removeprefix("/api/v1") for path in document["paths"]}
+    named = set(
+        re.findall(
+            r"`(?:GET|POST|PUT|DELETE)? ?(/(?:auth|audit|api-keys|jobs|dashboard|users)[^`? ]*)`",
+            GUIDE.read_text(),
+        )
+    )
+    assert len(named) >= 7
+    assert {re.sub(r"\{[^}]*\}", "{}", path) for path in named} <= paths
