@@ -13,7 +13,7 @@ from app.localdb.pg_messages import PgError, Result
 from app.localdb.sql.compiled import Compiled
 from app.localdb.values import decode_rows, to_text
 
-_NOT_OF_A_ROW = ("57014", "40P01", "40001", "55P03")  # cancel, deadlock, serialization, lock
+NOT_OF_A_ROW = ("57014", "40P01", "40001", "55P03")  # cancel, deadlock, serialization, lock
 
 Texts = Sequence[bytes | None]
 
@@ -126,7 +126,7 @@ class Changes:
                 text, (), list(bulk.chunks(self._compiled, rows)), counted=bool(suffix)
             )
         except PgError as error:
-            if error.sqlstate in _NOT_OF_A_ROW:
+            if error.sqlstate in NOT_OF_A_ROW:
                 raise
             return None  # undone; row by row will tell which one it is
         rowid = results[-1].rows[0][-1] if suffix else None

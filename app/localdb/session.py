@@ -13,12 +13,14 @@ from app.localdb.catalog.store import UserCatalog
 from app.localdb.contract import Bind, Column, Cursor, Direction, Kind, OraType, Outcome
 from app.localdb.cursors import ResultCursor
 from app.localdb.ddl import Definition
-from app.localdb.dml import Changes, bound
+from app.localdb.dml import NOT_OF_A_ROW, Changes, bound
 from app.localdb.errors import OracleError, from_postgres, oracle_error
 from app.localdb.link import Link, Mark
 from app.localdb.parameters import NLS_DEFAULTS, check, zone_minutes, zone_text
 from app.localdb.pg_messages import PgError
+from app.localdb.sql.catalog import ObjectKind
 from app.localdb.sql.compiled import Compiled, Effect, make_temporary
+from app.localdb.sql.types import quote
 from app.localdb.statements import Statement
 from app.localdb.values import decode_rows, to_text
 from app.localdb.wire.backend import ClientInfo, Statistic
@@ -116,6 +118,25 @@ class Session:
             if commit:
                 self.commit()
             return outcome
+
+    def copy_rows(self, schema: str, table: str, columns: Sequence[str], lines: bytes) -> bool:
+        """See wire.backend. COPY knows nothing of DEFAULT ON NULL, and would write identity columns."""
+        found = self.catalog.resolve(schema or None, table, self.current_schema)
+        if found is None or found.kind is not ObjectKind.TABLE or found.temporary:
+            return False
+        if any((c := found.by_name[name]).identity or c.virtual or c.default_on_null for name in columns):
+            return False
+        listed = ", ".join(map(quote, columns))
+        with self._statement():
+            try:
+                self.link.copy_in(
+                    f"copy {quote(found.schema)}.{quote(found.name)} ({listed}) from stdin", [lines]
+                )
+            except PgError as error:
+                if error.sqlstate in NOT_OF_A_ROW:
+                    raise
+                return False
+        return True
 
     def commit(self) -> None:
         self.statistics[Statistic.COMMITS] += 1

@@ -115,6 +115,9 @@ class FakeSession:
             self.in_transaction = not commit
         return outcome
 
+    def copy_rows(self, schema: str, table: str, columns: Sequence[str], lines: bytes) -> bool:
+        return False
+
     def set_context(self, namespace: str, values: dict[str, str]) -> None:
         self.contexts.setdefault(namespace, {}).update(values)
 

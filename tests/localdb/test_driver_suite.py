@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import oracledb
 import pytest
 
@@ -218,3 +220,32 @@ def test_sessionless_transactions_are_refused_and_the_session_goes_on(
     with pytest.raises(oracledb.DatabaseError, match=r"ORA-03001.*sessionless"):
         cursor.execute("select 1 from dual")
     assert cursor.execute("select 1 from dual").fetchone() == (1,)
+
+
+def test_direct_path_load_copies_or_says_why_not(connection: oracledb.Connection) -> None:
+    cursor = connection.cursor()
+    cursor.execute(
+        "create table t (id number(6,2) primary key, name varchar2(9 byte), c char(3), at timestamp, d date,"
+        " r raw(4), big clob, n nvarchar2(5))"
+    )
+    names = ["ID", "NAME", "C", "AT", "D", "R", "BIG", "N"]
+    moment = dt.datetime.fromisoformat("2026-02-03T04:05:06.789")
+    day = moment.replace(microsecond=0)
+    rows = [
+        (1.005, "a\tb\\N\n", "x", moment, day, b"\0\x09", "long \\. " * 5000, "é€"),
+        (-2, None, None, None, None, None, None, None),
+        (3, "äöü", "abc", day, day, b"1234", "", "x"),
+    ]
+    connection.direct_path_load(connection.username, "T", names, rows)
+    found = cursor.execute("select * from t order by id", fetch_lobs=False).fetchall()
+    assert found == [
+        (-2, *[None] * 7),
+        (1.01, "a\tb\\N\n", "x  ", moment, day, b"\0\x09", "long \\. " * 5000, "é€"),
+        (3, "äöü", "abc", day, day, b"1234", None, "x"),
+    ]
+    for row, number in (((3, "twice"), 1), ((99999, "x"), 1438)):
+        with pytest.raises(oracledb.DatabaseError) as refused:
+            connection.direct_path_load(connection.username, "T", names[:2], [(5, "fits"), row])
+        assert code(refused) == number
+    connection.rollback()
+    assert cursor.execute("select count(*) from t").fetchone() == (3,)

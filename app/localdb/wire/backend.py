@@ -142,6 +142,11 @@ class BackendSession(Session, Protocol):
         commit: bool = False,
     ) -> Outcome: ...
 
+    def copy_rows(self, schema: str, table: str, columns: Sequence[str], lines: bytes) -> bool:
+        """Load rows in the text form of PostgreSQL's COPY. False, with nothing done, when this table cannot
+        be loaded so, or a row does not fit: INSERT then tells why."""
+        ...
+
     def tables_of(self, statement: Any) -> Sequence[str]:
         """The tables ("SCHEMA.NAME") that a query reads: what a registered query watches."""
         ...

@@ -1,4 +1,4 @@
-"""Direct path load (functions 128, 129, 130): rows in pieces, inserted in batches.
+"""Direct path load (functions 128, 129, 130): rows in pieces, copied in batches; inserted where COPY fails.
 
 A row comes as pieces of up to 64 KB, a piece as segments; a value that is cut goes on in the first
 segment of the next piece. CLOB data is UTF-16BE, character data is in the database's character set.
@@ -11,6 +11,7 @@ from typing import Any
 
 from app.localdb.contract import Bind, Column, OraType, StatementInfo
 from app.localdb.errors import OracleError
+from app.localdb.values import to_text
 from app.localdb.wire.backend import BackendSession
 from app.localdb.wire.channel import Channel
 from app.localdb.wire.constants import Message
@@ -26,7 +27,9 @@ OBJECT_NAME, SCHEMA_NAME, COLUMN_NAME = 1, 3, 4  # keyword indexes
 FIRST, LAST, CONTINUES_PREVIOUS, FAST = 0x08, 0x04, 0x02, 0x30  # piece flags
 NULL_SEGMENT, LONG_SEGMENT = 255, 254
 FINISH, ABORT = 2, 1
-BATCH = 5000  # rows inserted at once
+BATCH = 5000  # rows stored at once
+KEPT = 24  # bytes of a raw value that is worth remembering
+_ESCAPES = ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"), (b"\r", b"\\r"))
 
 Values = list[bytes | None]
 
@@ -38,6 +41,8 @@ class Load:
     statement: StatementInfo
     binds: list[Bind]
     decoders: list[Decoder]
+    target: tuple[str, str, list[str]] = ("", "", [])  # schema, table, columns
+    texts: list[dict[bytes | None, bytes]] = field(default_factory=list)  # of each column: raw -> COPY's text
     row: Values = field(default_factory=list)  # of the row whose pieces are coming in
     error: OracleError | None = None
 
@@ -78,7 +83,15 @@ class DirectPath:
         places = ", ".join(f":{bind.name}" for bind in binds)
         statement = self._session.prepare(f"insert into {target} ({listed}) values ({places})")
         self._last += 1
-        self._loads[self._last] = Load(statement, binds, [_decoder(column) for column in columns])
+        names = [column.name for column in columns]
+        decoders = [_decoder(column) for column in columns]
+        self._loads[self._last] = Load(
+            statement,
+            binds,
+            decoders,
+            (_plain(schema), _plain(table), names),
+            [CopyText(decode, column) for decode, column in zip(decoders, columns, strict=True)],
+        )
         described = (
             describe_column(column, n, self._channel.field_version) for n, column in enumerate(columns, 1)
         )
@@ -108,12 +121,14 @@ class DirectPath:
         load = self._loads.get(number)
         if load is None:
             load = Load(_NOTHING, [], [], error=OracleError(1001, "invalid cursor"))
-        rows: list[list[Any]] = []
+        rows: list[Values] = []
         for row in _rows(reader, total, load.row):
             if load.error is None:
-                self._take(load, row, rows)
+                rows.append(row)
+                if len(rows) >= BATCH:
+                    self._store(load, rows)
         if load.error is None and rows:
-            self._insert(load, rows)
+            self._store(load, rows)
         error = load.error
 
         def run() -> bytes:
@@ -123,23 +138,23 @@ class DirectPath:
 
         return run
 
-    def _take(self, load: Load, row: Values, rows: list[list[Any]]) -> None:
+    def _store(self, load: Load, rows: list[Values]) -> None:
+        """COPY the batch; when it cannot be or fails, insert it: that tells which row fails, and why."""
         try:
-            rows.append(
-                [None if raw is None else decode(raw) for raw, decode in zip(row, load.decoders, strict=True)]
-            )
+            lines = _lines(load, rows)
+            if lines is None or not self._session.copy_rows(*load.target, lines):
+                values = [
+                    [
+                        None if raw is None else decode(raw)
+                        for raw, decode in zip(row, load.decoders, strict=True)
+                    ]
+                    for row in rows
+                ]
+                self._session.execute(load.statement, load.binds, values)
         except OracleError as error:
             load.error = error
         except ValueError as error:
             raise ProtocolError(f"a direct path row: {error}") from error
-        if len(rows) >= BATCH:
-            self._insert(load, rows)
-
-    def _insert(self, load: Load, rows: list[list[Any]]) -> None:
-        try:
-            self._session.execute(load.statement, load.binds, rows)
-        except OracleError as error:
-            load.error = error
         rows.clear()
 
     def operation(self) -> Run:
@@ -181,9 +196,11 @@ def _rows(reader: Reader, total: int, row: Values) -> Any:
     while left > 0:
         flags = reader.u8()
         left -= 2
-        if flags & FAST:
-            reader.u16()
-            left -= 2
+        if flags & FAST:  # a whole row of short values; the length counts the header as well
+            length = reader.u16()
+            left -= length - 2
+            yield _fast_row(reader.raw(length - 3))
+            continue
         if flags & FIRST:
             row.clear()
         continues = bool(flags & CONTINUES_PREVIOUS)
@@ -205,7 +222,66 @@ def _rows(reader: Reader, total: int, row: Values) -> Any:
                 row.append(value)
             continues = False
         if flags & LAST:
-            yield row
+            yield list(row)
+
+
+def _fast_row(piece: bytes) -> Values:
+    row: Values = []
+    at = 1
+    try:
+        for _ in range(piece[0]):
+            length = piece[at]
+            at += 1
+            if length == NULL_SEGMENT:
+                row.append(None)
+            else:
+                row.append(piece[at : at + length])
+                at += length
+    except IndexError:
+        at = -1
+    if at != len(piece):
+        raise ProtocolError("a direct path row that does not fill its piece")
+    return row
+
+
+def _lines(load: Load, rows: list[Values]) -> bytes | None:
+    """The rows as COPY's text; None when one of them has another number of values."""
+    width = len(load.texts)
+    if any(len(row) != width for row in rows):
+        return None
+    columns = zip(*rows, strict=True)
+    texts = [map(text.__getitem__, column) for text, column in zip(load.texts, columns, strict=True)]
+    return b"\n".join(map(b"\t".join, zip(*texts, strict=True))) + b"\n"
+
+
+class CopyText(dict[bytes | None, bytes]):
+    """The raw bytes of a value -> COPY's text of it. Bounded; long values are not kept."""
+
+    LIMIT = 50_000
+
+    def __init__(self, decode: Decoder, column: Column) -> None:
+        super().__init__()
+        self._decode = decode
+        self._plain = column.type in (OraType.VARCHAR2, OraType.CHAR, OraType.LONG) and not column.national
+
+    def __missing__(self, raw: bytes | None) -> bytes:
+        text = raw if self._plain else None if raw is None else to_text(self._decode(raw))
+        if not text:
+            text = b"\\N"
+        else:
+            for special, escaped in _ESCAPES:
+                if special in text:
+                    text = text.replace(special, escaped)
+        if raw is None or len(raw) <= KEPT:
+            if len(self) >= self.LIMIT:
+                self.clear()
+            self[raw] = text
+        return text
+
+
+def _plain(name: str) -> str:
+    """A name without its quotes, as the dictionary has it."""
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name.upper()
 
 
 def _quoted(name: str) -> str:

@@ -14,7 +14,7 @@ from app.localdb.contract import Column, IntervalYM, Lob, OraType
 from app.localdb.errors import OracleError
 from app.localdb.wire.constants import Message
 from app.localdb.wire.lobs import Lobs
-from app.localdb.wire.numbers import NumberCache, encode_double, encode_float
+from app.localdb.wire.numbers import NumberCache, encode_double, encode_float, encode_fresh
 from app.localdb.wire.rowids import encode_rowid_column, encode_urowid_column
 from app.localdb.wire.times import (
     encode_date_text,
@@ -23,6 +23,7 @@ from app.localdb.wire.times import (
     encode_local_text,
     encode_timestamp_text,
     encode_zoned_text,
+    timestamp_streams,
 )
 from app.localdb.wire.writer import SHORT, data
 
@@ -35,6 +36,7 @@ LONG_TRAILER = b"\0\0"  # null indicator and return code of a LONG value
 CHARACTER_FETCH = frozenset({OraType.VARCHAR2, OraType.CHAR, OraType.LONG})
 RAW_FETCH = frozenset({OraType.RAW, OraType.LONG_RAW})
 
+_SAMPLE = 2000  # values of a column that show whether they repeat
 _numbers = NumberCache()  # shared by all connections: a dict assignment is atomic
 
 
@@ -83,6 +85,34 @@ _CACHES: dict[OraType, dict[bytes | None, bytes]] = {
 def _cached(cache: dict[bytes | None, bytes]) -> ColumnEncoder:
     lookup = cache.__getitem__
     return lambda column: [map(lookup, column)]
+
+
+def _watched(
+    cache: dict[bytes | None, bytes], fresh: Callable[[Sequence[bytes]], Streams | None]
+) -> ColumnEncoder:
+    """A column by its cache, until the first values have shown that they hardly repeat: then by `fresh`."""
+    lookup = cache.__getitem__
+    seen = missed = 0
+
+    def encode(column: RawColumn) -> Streams:
+        nonlocal seen, missed
+        if seen < _SAMPLE:
+            before = len(cache)
+            values = [lookup(value) for value in column]
+            seen, missed = seen + len(column), missed + max(len(cache) - before, 0)
+            return [values]
+        if missed * 2 > seen and None not in column:
+            streams = fresh(column)  # type: ignore[arg-type]
+            if streams is not None:
+                return streams
+        return [map(lookup, column)]
+
+    return encode
+
+
+def _fresh_numbers(column: Sequence[bytes]) -> Streams:
+    values = [encode_fresh(text) for text in column]
+    return [[SHORT[len(value)] for value in values], values]
 
 
 def _bytes(column: Sequence[bytes | None]) -> Streams:
@@ -148,6 +178,10 @@ class RowEncoder:
             return lambda c: _long(_bytes(c))
         if kind == OraType.LONG_RAW:
             return lambda c: _long(_raw(c))
+        if kind == OraType.NUMBER:
+            return _watched(_numbers, _fresh_numbers)
+        if kind == OraType.TIMESTAMP:
+            return _watched(_CACHES[OraType.TIMESTAMP], timestamp_streams)
         if kind == OraType.RAW:
             return _raw
         if kind in (OraType.VARCHAR2, OraType.CHAR):
