@@ -109,7 +109,7 @@ class PartComparison:
         findings.part = self._number
         findings.rows(*self._keys)
         shown = tuple(self._alone_to_show(side) for side in (0, 1))
-        asked = tuple(np.union1d(self._repeated[side], shown[side]) for side in (0, 1))
+        asked = tuple(np.sort(np.concatenate([self._repeated[side], shown[side]])) for side in (0, 1))
         width, values = len(layout.key), len(layout.values)
         at: tuple[list[pa.Array], list[pa.Array]] = ([], [])
         counts = (self._keys[0].count, self._keys[1].count)
@@ -142,7 +142,7 @@ class PartComparison:
         partner, crew, tick = self._map.partner, self._how.crew, self._how.meter.tick
         rows = mismatches(loaded[0].narrow, loaded[1].narrow, partner)
         if self._how.paranoid and not is_exact(self._how.layout.values[position].type):
-            rows = np.union1d(rows, self._unequal_bytes(loaded, rows))
+            rows = np.sort(np.concatenate([rows, self._unequal_bytes(loaded, rows)]))
         at_once = max(_CELLS_AT_A_TIME, self._how.keep_bytes // max(c.value_bytes for c in loaded))
         for start in range(0, rows.size, at_once):
             some = rows[start : start + at_once]
