@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -30,7 +31,7 @@ def _title(document: dict[str, Any]) -> str:
 
 
 def _table(side: object) -> str:
-    return str(side["table"] if isinstance(side, dict) else side)
+    return escape(printable(str(side["table"] if isinstance(side, dict) else side)))
 
 
 def _counts(document: dict[str, Any]) -> RenderableType:
@@ -43,7 +44,7 @@ def _counts(document: dict[str, Any]) -> RenderableType:
     for name, value, note in (
         ("rows in A", summary["rows_a"], "the reference"),
         ("rows in B", summary["rows_b"], "the candidate"),
-        ("matched", summary["matched"], f"by {key} ({document['schema']['key_origin']})"),
+        ("matched", summary["matched"], f"by {escape(printable(key))} ({document['schema']['key_origin']})"),
         ("[green]equal[/]", summary["equal"], f"{summary['match_percentage']} % of all rows"),
         ("[yellow]changed[/]", summary["changed"], "in at least one column"),
         ("[red]only in A[/]", summary["only_a"], "missing in B"),
@@ -69,7 +70,7 @@ def _columns(columns: list[dict[str, Any]], matched: int) -> RenderableType:
     for column in sorted(columns, key=lambda column: -column["different"]):
         share = column["different"] / matched if matched else 0.0
         table.add_row(
-            column["name"],
+            escape(printable(column["name"])),
             f"{column['different']:,}",
             f"{100 * share:.2f} %",
             Text("█" * max(1, round(20 * share)), style="yellow"),
@@ -82,7 +83,7 @@ def _story(column: dict[str, Any]) -> str:
     """The sentence of the pattern that explains at least half of the cells, else the classes by count."""
     for pattern in column["patterns"]:
         if 2 * pattern["count"] >= column["different"]:
-            return str(pattern["sentence"])
+            return escape(printable(str(pattern["sentence"])))
     classes = sorted(column["classes"].items(), key=lambda item: -item[1])
     return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in classes[:3])
 
@@ -95,8 +96,9 @@ def _samples(samples: dict[str, Any]) -> Iterable[RenderableType]:
         for row in changed:
             for number, cell in enumerate(row["cells"]):
                 key = _values(row["key"]) if number == 0 else ""
-                table.add_row(key, cell["column"], _value(cell["a"]), _value(cell["b"]))
-        yield Group(Text("\nChanged, three of them", style="bold yellow"), table)
+                shown = (key, printable(cell["column"]), _value(cell["a"]), _value(cell["b"]))
+                table.add_row(*(Text(text) for text in shown))
+        yield Group(Text("\nChanged, for example", style="bold yellow"), table)
     for kind, title in (
         ("only_a", "Only in A"),
         ("only_b", "Only in B"),
@@ -113,7 +115,7 @@ def _samples(samples: dict[str, Any]) -> Iterable[RenderableType]:
 
 def _row(row: dict[str, Any]) -> str:
     cells = row.get("row", {}).items()
-    shown = [str(value) for name, value in cells if value is not None and name not in row["key"]]
+    shown = [_value(value) for name, value in cells if value is not None and name not in row["key"]]
     return f"{_values(row['key'])}  " + " · ".join(shown)
 
 
@@ -122,4 +124,9 @@ def _values(key: dict[str, Any]) -> str:
 
 
 def _value(value: object) -> str:
-    return "NULL" if value is None else str(value)
+    return "NULL" if value is None else printable(str(value))
+
+
+def printable(text: str) -> str:
+    """Control characters as \\x1b and the like: values of a table must not steer the reader's terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -58,6 +58,16 @@ def test_different_tables_end_with_1_and_show_what_differs(files: Path) -> None:
         assert word in done.stdout
 
 
+def test_values_steer_neither_the_layout_nor_the_terminal(files: Path) -> None:
+    for name, mark in (("m.csv", "x"), ("n.csv", "y")):
+        (files / name).write_text(f"id,[v],w\n1,[/]{mark},\x1b]0;owned\x07{mark}\n2,[red]{mark},a\n")
+    done = run("m.csv", "n.csv", cwd=files)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "\x1b" not in done.stdout
+    for word in ("[/]x", "[red]y", "[v]", r"\x1b]0;owned\x07x", "The key id was found: unique in A and in B"):
+        assert word in done.stdout
+
+
 def test_json_is_the_result_document(files: Path) -> None:
     done = run(files / "a.csv", files / "b.csv", "--key=ID", "--json", "--tolerance", "AMOUNT=0.01")
     document = json.loads(done.stdout)
@@ -160,6 +170,10 @@ def test_a_broken_line_in_the_middle_ends_with_2(files: Path) -> None:
     )
     done = run("a.csv", "broken.csv", "--key=id", "--b", "bad_lines=1", "--json", cwd=files)
     assert json.loads(done.stdout)["compared"]["reading_b"]["bad_lines"] == 1
+    done = run("a.csv", "broken.csv", "--key=id", "--b", "bad_lines=1", "--export", "out", cwd=files)
+    assert "1 bad line was left out of B; the first is line 3: 2 fields in place of 3" in done.stdout
+    assert "out/only_a.parquet: 1 rows" in done.stdout
+    assert pq.read_table(files / "out" / "only_a.parquet").num_rows == 1
 
 
 def test_a_reader_that_stops_early_is_no_error(files: Path) -> None:

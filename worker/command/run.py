@@ -17,8 +17,9 @@ from typing import Any, NoReturn
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from app.demo.summary import show
+from app.demo.summary import printable, show
 from worker.command.arguments import column_map, file_options, memory_mb, plan_of
+from worker.command.notes import notes, written
 from worker.command.sides import open_side, pin
 from worker.engines import workflow
 from worker.engines.errors import BadPlan, EngineError
@@ -98,7 +99,13 @@ def _print(arguments: argparse.Namespace, document: dict[str, Any], seconds: flo
         json.dump(document, sys.stdout, ensure_ascii=False, indent=2)
         print()  # noqa: T201 - the command's output
         return
-    show(Console(highlight=False), document, seconds)
+    console = Console(highlight=False)
+    show(console, document, seconds)
+    for sentence in notes(document):
+        console.print(printable(sentence), markup=False)
+    if arguments.export is not None:
+        for line in written(document, str(arguments.export)):
+            console.print(line, markup=False, soft_wrap=True)
 
 
 @contextmanager
