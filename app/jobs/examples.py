@@ -31,6 +31,32 @@ REQUESTS = [
     ),
 ]
 
+REQUESTS += [
+    Example(
+        summary="A file against a table, columns of other names",
+        value={
+            "source": {"table": "DEMO.AIRPORTS_PROD"},
+            "target": {"file": "exports/airports.csv", "csv": {"delimiter": ";", "nulls": ["NA"]}},
+            "column_map": {"ICAO": "code", "ELEVATION": "feet"},
+            "key": ["ICAO"],
+        },
+    ),
+    Example(
+        summary="Some rows of a table against a query",
+        value={
+            "source": {
+                "table": "DEMO.AIRPORTS_PROD",
+                "where": [{"column": "COUNTRY", "is": "in", "value": ["AT", "CH", "DE"]}],
+            },
+            "target": {
+                "query": "select * from demo.airports_uat where country in ('AT', 'CH', :third)",
+                "binds": {"third": "DE"},
+            },
+            "key": ["ICAO"],
+        },
+    ),
+]
+
 REQUEST: dict[str, Any] = {
     "source": {"table": "DEMO.AIRPORTS_PROD"},
     "target": {"table": "DEMO.AIRPORTS_UAT"},

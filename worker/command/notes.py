@@ -30,7 +30,8 @@ def notes(document: dict[str, Any]) -> Iterator[str]:
 def written(document: dict[str, Any], folder: str) -> Iterator[str]:
     """One line for each file that was written."""
     for file in document["files"]:
-        yield f"{folder}/{file['name']}: {file['rows']:,} rows, {file['bytes']:,} bytes"
+        rows = "1 row" if file["rows"] == 1 else f"{file['rows']:,} rows"
+        yield f"{folder}/{file['name']}: {rows}, {file['bytes']:,} bytes"
 
 
 def _reading(side: str, account: dict[str, Any]) -> Iterator[str]:
