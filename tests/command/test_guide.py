@@ -94,6 +94,7 @@ def test_every_command_of_the_guide(address: str, database: Instance, tmp_path: 
     assert len(printed) > 15
     for command, expected, output in printed:
         held = [
-            [BYTES.sub("", line) for line in text.splitlines() if HELD.match(line)] for text in (expected, output)
+            [BYTES.sub("", line) for line in text.splitlines() if HELD.match(line)]
+            for text in (expected, output)
         ]
         assert held[1] == held[0], f"$ {command}\n{output}"

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+import pyarrow as pa
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
@@ -35,6 +36,7 @@ _MIN_MEMORY_MB = 64
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, print, and give the exit status."""
+    pa.enable_signal_handlers(False)  # Arrow's own handler of Ctrl-C may lose one that comes while it reads
     before = signal.signal(signal.SIGTERM, _terminated)
     try:
         return _run(arguments)

@@ -48,8 +48,6 @@ class SourceFile:
         try:
             with self._explained():
                 yield
-        except pa.lib.ArrowCancelled as error:  # SIGINT came while Arrow's own code ran
-            raise KeyboardInterrupt from error
         except (pa.ArrowException, EOFError, UnicodeError) as error:
             self._check_same()
             raise FileFailed(
