@@ -33,7 +33,7 @@ from app.dashboard.store import DashboardStore
 from app.envelope import EXCEPTION_HANDLERS
 from app.jobs import actions, stream, submit
 from app.jobs import routes as job_routes
-from app.jobs.live import LiveJobs
+from app.jobs.live import EVENT_STREAM, WEBSOCKET, LiveJobs
 from app.jobs.plan import Places
 from app.jobs.socket import job_socket
 from app.jobs.store import OracleJobStorage
@@ -114,7 +114,11 @@ def create_app(settings: Settings) -> Litestar:
     )
     measured.watch("concord_database_sessions", "Sessions open in the pool.", lambda: pool.opened)
     measured.watch("concord_database_sessions_busy", "Sessions in use.", lambda: pool.busy)
-    measured.watch("concord_websocket_clients", "WebSocket clients connected.", lambda: live.listeners)
+    measured.watch("concord_websocket_clients", "WebSocket clients connected.", lambda: live.count(WEBSOCKET))
+    measured.watch("concord_sse_clients", "Event streams open.", lambda: live.count(EVENT_STREAM))
+    pool.on_call = lambda good, seconds: measured.database_calls.labels("good" if good else "failed").observe(
+        seconds
+    )
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:

@@ -30,6 +30,7 @@ LATE_LOOK_SECONDS = 15.0
 _MAX_BACK_OFF_SECONDS = 10.0
 
 EVERYTHING = "*"
+WEBSOCKET, EVENT_STREAM = "websocket", "event stream"
 
 
 class Feed(Protocol):
@@ -48,8 +49,9 @@ class Listener:
     Written by the poller's and by the client's task, both in one event loop.
     """
 
-    def __init__(self, on_close: Callable[[Listener], None]) -> None:
+    def __init__(self, on_close: Callable[[Listener], None], kind: str = "") -> None:
         self._on_close = on_close
+        self.kind = kind
         self._jobs: set[str] = set()
         self._confirmed: set[str] = set()
         self._told: dict[str, int] = {}
@@ -141,9 +143,13 @@ class LiveJobs:
     def listeners(self) -> int:
         return len(self._listeners)
 
-    def listen(self) -> Listener:
-        """A new listener, to be closed by the caller."""
-        listener = Listener(self._closed)
+    def count(self, kind: str) -> int:
+        """Listeners of a kind."""
+        return sum(listener.kind == kind for listener in self._listeners)
+
+    def listen(self, kind: str = WEBSOCKET) -> Listener:
+        """A new listener, to be closed by the caller. kind: for counting only."""
+        listener = Listener(self._closed, kind)
         self._listeners.add(listener)
         self._somebody.set()
         return listener

@@ -26,7 +26,7 @@ from app.accounts.guard import Gate, Principal, bearer_token
 from app.accounts.permissions import Permission, needs
 from app.accounts.tokens import TokenError
 from app.envelope import errors_of
-from app.jobs.live import EVERYTHING, Listener, LiveJobs
+from app.jobs.live import EVENT_STREAM, EVERYTHING, Listener, LiveJobs
 from app.jobs.models import JobProgress, JobStatus, is_job_id
 from app.jobs.store import no_such_job
 from app.oracle.dictionary import RequestError
@@ -86,7 +86,7 @@ async def job_stream(
     """404 before the first event for an unknown job."""
     version = _version(last_event_id)
     live: LiveJobs = state.live
-    listener = live.listen()
+    listener = live.listen(EVENT_STREAM)
     try:
         if not is_job_id(job_id) or not await live.follow(listener, job_id, version):
             raise no_such_job(job_id)
@@ -117,7 +117,7 @@ async def dashboard_stream(
     """Until the client goes or its token ends."""
     since = _time(last_event_id)
     live: LiveJobs = state.live
-    listener = live.listen()
+    listener = live.listen(EVENT_STREAM)
     try:
         await live.follow_all(listener, since)
         listener.confirm(EVERYTHING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -82,6 +83,8 @@ class OraclePool:
         self._module = module
         self._size = size or settings.db_pool_size
         self._pool: oracledb.AsyncConnectionPool | None = None
+        # Told of each call whether it succeeded, and its seconds.
+        self.on_call: Callable[[bool, float], None] | None = None
 
     def open(self) -> None:
         """Make the pool; needs a running event loop."""
@@ -132,9 +135,15 @@ class OraclePool:
         """
         # A caller who is cancelled (a client that went away) must not leave a session in the middle of a call,
         # which the driver does not survive: the call goes on to its end by itself.
+        began = time.perf_counter()
         task = asyncio.ensure_future(self._call(action, work, idempotent=idempotent))
         task.add_done_callback(_noticed)
+        task.add_done_callback(lambda done: self._note(done, time.perf_counter() - began))
         return await asyncio.shield(task)
+
+    def _note(self, done: asyncio.Future[Any], seconds: float) -> None:
+        if self.on_call is not None:
+            self.on_call(not done.cancelled() and done.exception() is None, seconds)
 
     async def _call(
         self, action: str, work: Callable[[Connection], Awaitable[Result]], *, idempotent: bool
