@@ -33,7 +33,7 @@ _RESERVED_CONNECTIONS = 10  # PostgreSQL's own reserve, the catalogue's and the 
 
 _HERE = Path(__file__).parent
 _OBJECTS = (
-    "bookkeeping.sql", "dictionary.sql", "instance.sql", "definition.sql", "temporary.sql", "performance.sql",
+    "bookkeeping.sql", "dictionary.sql", "instance.sql", "definition.sql", "temporary.sql", "performance.sql", "tools.sql",
 )  # fmt: skip
 
 

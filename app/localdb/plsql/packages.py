@@ -29,6 +29,7 @@ from app.localdb.plsql.types import (
     Type,
 )
 from app.localdb.plsql.values import Collection, CursorHandle
+from app.localdb.sql.catalog import ObjectKind
 
 _LINES = CollectionType("CHARARR", "INDEX BY", VARCHAR2, INTEGER)
 _TYPES: dict[str, Type] = {
@@ -290,13 +291,31 @@ def _accept(ctx: Context, *values: Any) -> None:
     """Statistics of Oracle's optimiser mean nothing to the local database: nothing to do."""
 
 
+def _gather_table_stats(ctx: Context, owner: str | None, table: str, *_: Any) -> None:
+    """NUM_ROWS and BLOCKS, by PostgreSQL's ANALYZE; the other parameters choose what it does not."""
+
+    def named(text: str) -> str:
+        return text[1:-1] if text[:1] == '"' else text.upper()
+
+    host = ctx.host
+    schema = named(owner) if owner else host.current_schema
+    found = host.catalog.resolve(schema, named(table), schema)
+    if found is None or found.kind is not ObjectKind.TABLE or found.temporary is not None:
+        raise OracleError(
+            20000,
+            f'Unable to analyze TABLE "{schema}"."{named(table)}", insufficient privileges or does not exist',
+        )
+    host.pg_execute(f"analyze {found.relation}")
+    host.commit()
+
+
 def _dbms_stats() -> Scope:
     b = Builder()
     table = "ownname in varchar2, tabname in varchar2"
     b.add("GATHER_TABLE_STATS", table + ", partname in varchar2, estimate_percent in number, "
           "block_sample in boolean, method_opt in varchar2, degree in number, granularity in varchar2, "
           "cascade in boolean, stattab in varchar2, statid in varchar2, statown in varchar2, "
-          "no_invalidate in boolean, stattype in varchar2, force in boolean", _accept,
+          "no_invalidate in boolean, stattype in varchar2, force in boolean", _gather_table_stats,
           partname=None, estimate_percent=None, block_sample=None, method_opt=None, degree=None,
           granularity=None, cascade=None, stattab=None, statid=None, statown=None, no_invalidate=None,
           stattype=None, force=None)  # fmt: skip

@@ -11,7 +11,7 @@ from app.localdb.sql.catalog import FunctionInfo, ObjectKind
 from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.translate import conversions as c
 from app.localdb.sql.translate.aggregates import AGGREGATES, ANALYTIC
-from app.localdb.sql.translate.functions import NOT_KNOWN, PLAIN, Plain
+from app.localdb.sql.translate.functions import NOT_KNOWN, NOT_KNOWN_PACKAGES, PLAIN, Plain
 from app.localdb.sql.translate.json import Json
 from app.localdb.sql.translate.names import FUNCTIONS, RESERVED_FUNCTIONS
 from app.localdb.sql.types import (
@@ -109,6 +109,8 @@ class Calls(Json):
                 if matched is not None:
                     return self._called(function, matched)
             raise unsupported(f"the PL/SQL function {'.'.join(parts)} called from SQL", node.offset)
+        if len(parts) > 1 and parts[-2] in NOT_KNOWN_PACKAGES:
+            raise unsupported(f"the package {parts[-2]} in SQL", node.offset)
         raise refuse(904, node.offset, ".".join(f'"{part}"' for part in parts))
 
     @staticmethod

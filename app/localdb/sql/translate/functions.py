@@ -168,6 +168,12 @@ PLAIN: dict[str, Plain] = {
     "DBMS_UTILITY.GET_TIME": Plain("", 0, "oracle.get_time()", NUMBER),
 }
 
+# Supplied packages with functions for SQL that the local database does not have.
+NOT_KNOWN_PACKAGES = frozenset(
+    ["DBMS_METADATA", "DBMS_CRYPTO", "DBMS_XMLGEN", "DBMS_XPLAN", "DBMS_SQLHASH", "DBMS_ROWID", "DBMS_LOCK",
+     "DBMS_OBFUSCATION_TOOLKIT", "UTL_I18N", "UTL_ENCODE", "UTL_URL", "UTL_MATCH", "UTL_INADDR", "DBMS_SCHEDULER"]
+)  # fmt: skip
+
 # Functions of Oracle that the local database does not have: they are refused by name, not as unknown.
 NOT_KNOWN = frozenset(
     ["XMLTYPE", "XMLELEMENT", "XMLAGG", "XMLFOREST", "XMLSERIALIZE", "XMLPARSE", "XMLQUERY", "EXTRACTVALUE",
