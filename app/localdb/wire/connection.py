@@ -32,6 +32,13 @@ ABORT_ON_ERROR = 2  # pipeline mode
 PIPELINE_ABORTED = 43610  # what the rest of an aborted pipeline is answered with; the client discards it
 FULL_PACKET_SLACK = 16  # a packet this close to the SDU may be followed by more of the same request
 LOGIN_TIMEOUT = 30.0  # seconds
+_FUNCTIONS = {
+    103: "a two-phase or sessionless transaction",
+    104: "a two-phase transaction",
+    121: "enqueueing (AQ)",
+    122: "dequeueing (AQ)",
+    145: "array enqueueing and dequeueing (AQ)",
+}
 
 
 class Owner(Protocol):
@@ -333,7 +340,8 @@ class Connection:
         if len(reader.buffer) + FULL_PACKET_SLACK >= self._channel.packets.sdu:
             raise ProtocolError(f"function {function} of unknown length")
         reader.skip(reader.remaining)
-        text = f"unimplemented feature: protocol function {function} is not supported by the local database"
+        what = _FUNCTIONS.get(function, f"protocol function {function}")
+        text = f"unimplemented feature: {what} is not supported by the local database"
         return self._error(OracleError(3001, text))
 
     def _piggyback(self, function: int, session: BackendSession, executor: Executor) -> None:

@@ -116,8 +116,8 @@ class Subscriptions:
             if opcode != REGISTER or namespace != NAMESPACE_CHANGE or grouping:
                 raise OracleError(
                     3001,
-                    f"unimplemented feature: subscription with operation {opcode}, namespace {namespace}, "
-                    f"grouping {grouping} is not supported by the local database",
+                    "unimplemented feature: a subscription to queues, or with grouping, is not supported by the"
+                    f" local database (operation {opcode}, namespace {namespace}, grouping {grouping})",
                 )
             made = self._add(session, user, flags, bool(qos & QOS_PURGE), timeout)
             return _subscribed(made.number, made.client_id) + status(session.in_transaction)
