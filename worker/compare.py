@@ -58,6 +58,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     engine: str = "auto"
     ml: bool = False
     export: bool = True
+    repair: bool = False
 
 
 async def prepare(storage: OracleJobStorage, dictionary: Dictionary, job_id: str) -> dict[str, Any]:
@@ -88,6 +89,7 @@ async def prepare(storage: OracleJobStorage, dictionary: Dictionary, job_id: str
         engine=request.engine,
         ml=request.ml,
         export=request.export,
+        repair=request.repair,
     )
     document: dict[str, Any] = msgspec.to_builtins(comparison)
     return document
@@ -129,7 +131,9 @@ def run(task: Task, report: Report) -> dict[str, Any]:
         report(0.0, "opening both sides")
         source, target = open_sides(task, comparison.source, comparison.target, comparison.renamed)
         memory_mb = max(MIN_MEMORY_MB, task.memory_limit_mb - _LIBRARIES_MB)
-        wanted = workflow.Wanted(engine=comparison.engine, ml=comparison.ml, export=comparison.export)
+        wanted = workflow.Wanted(
+            engine=comparison.engine, ml=comparison.ml, export=comparison.export, repair=comparison.repair
+        )
         outcome = workflow.run(
             source,
             target,

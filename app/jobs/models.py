@@ -91,6 +91,13 @@ class ComparisonRequest(Strict, frozen=True):
     export: Annotated[
         bool, Meta(description="Keep every differing cell and every row without a partner as files.")
     ] = True
+    repair: Annotated[
+        bool,
+        Meta(
+            description="Write repair.sql, which makes side B, a table, what side A is, and backout.sql, which takes "
+            "that back. Neither is run."
+        ),
+    ] = False
     require_unique_key: Annotated[
         bool, Meta(description="Fail if the key is not unique, instead of pairing and reporting duplicates.")
     ] = False
@@ -200,6 +207,15 @@ class ComparisonResults(msgspec.Struct, frozen=True, kw_only=True):
     cut: Annotated[
         list[str], Meta(description="What was left out to keep the limits of size, a sentence each.")
     ] = []
+    repair: Annotated[
+        dict[str, Any] | None,
+        Meta(
+            description="`rows` that repair.sql changes and what it does `not_done`, or why it was `refused`."
+        ),
+    ] = None
+    differences_left_out: Annotated[
+        dict[str, int] | None, Meta(description="Rows that did not fit into a file, by file.")
+    ] = None
 
 
 class JobAttempt(msgspec.Struct, frozen=True, kw_only=True):

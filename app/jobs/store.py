@@ -228,6 +228,8 @@ class OracleJobStorage(RunStorage, AdministrationStorage):
             files=document.get("files", []),
             critical=document.get("critical"),
             cut=document.get("cut", []),
+            repair=document.get("repair"),
+            differences_left_out=document.get("differences_left_out"),
         )
 
     # Watched

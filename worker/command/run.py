@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from app.demo.summary import printable, show
+from app.reports.write import write
 from worker.command.arguments import column_map, file_options, memory_mb, plan_of
 from worker.command.notes import notes, written
 from worker.command.sides import open_side, pin
@@ -85,12 +86,18 @@ def _compare(arguments: argparse.Namespace, folder: Path, report: Report) -> tup
     if names := column_map(arguments):
         b = Renamed(b, names)
     a, b = aligned(a, b)
-    wanted = workflow.Wanted(engine=arguments.engine, export=arguments.export is not None)
+    wanted = workflow.Wanted(
+        engine=arguments.engine, export=arguments.export is not None, repair=arguments.repair
+    )
     outcome = workflow.run(
         a, b, plan, wanted, report, folder, arguments.export, limit - LIBRARIES_MB, arguments.threads
     )
     document = outcome.document
     document["compared"] |= {"reading_a": a.account(), "reading_b": b.account()}
+    if arguments.export is not None:
+        files = {file.name: file.path for file in outcome.files}
+        write("html", document, files, arguments.export / "report.html")
+        write("json", document, files, arguments.export / "result.json")
     return document, plan.columns is not None
 
 

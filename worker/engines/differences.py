@@ -78,6 +78,7 @@ class DifferencesFiles:
         self._folder = folder
         self._max_rows = max_rows
         self._files: dict[str, _ParquetFile] = {}
+        self._finished: list[Path] = []
         self._doubtful: list[_Doubtful] = []
         self._decided: dict[str, Mapping[str, str]] = {}
 
@@ -140,21 +141,24 @@ class DifferencesFiles:
             if cells.column in self._decided
             and class_of(self._decided[cells.column][cells.label]) != cells.written
         ]
-        kept = []
+        kept: list[ResultFile] = []
         try:
             for name, file in sorted(self._files.items()):
                 if name == "differences.parquet" and wrong:
                     file = self._corrected(file, wrong)
                 kept.append(file.keep())
+                self._finished.append(kept[-1].path)
         except BaseException:
             self.discard()
             raise
         return tuple(kept)
 
     def discard(self) -> None:
-        """Remove what was written and not finished."""
+        """Remove what was written, finished or not."""
         for file in self._files.values():
             file.discard()
+        for path in self._finished:
+            path.unlink(missing_ok=True)
 
     def _file(self, name: str) -> _ParquetFile:
         if name not in self._files:

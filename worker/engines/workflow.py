@@ -3,7 +3,7 @@
     outcome = run(source, target, plan, Wanted(), progress, work_dir, results_dir, memory_limit_mb)
     outcome.document["summary"]
 
-Steps: find a key where none is given and none declared; compare; analyse where that is wanted.
+Steps: find a key where none is given and none declared; compare; analyse and write a repair where that is wanted.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from worker.engines.limits import fit
 from worker.engines.plan import ComparisonPlan
 from worker.engines.progress import Progress
 from worker.engines.pushdown import PushdownComparison
+from worker.engines.repair import repair_of
 from worker.engines.sources.base import Source
 
 _KEY_SHARE = 0.3  # of the work, where the key must be found first
@@ -116,8 +117,12 @@ class _Workflow:
                 document["ml_analysis"] = self._analyse(
                     plan, document, files, _within(progress, comparing, 1.0), steps
                 )
-        if not self._exported:
-            files = ()
+            scripts: tuple[ResultFile, ...] = ()
+            if self.wanted.repair and self.results_dir is not None:
+                scripts, document["repair"] = repair_of(
+                    self.source, self.target, plan, document, files, self.results_dir
+                )
+        files = (*files, *scripts) if self._exported else scripts
         document["workflow"] = {"steps": steps}
         document["files"] = [file.to_document() for file in files]
         document["critical"] = critical(document)
@@ -206,20 +211,19 @@ class _Workflow:
 
     @contextmanager
     def _differences(self) -> Iterator[DifferencesFiles | None]:
-        """Where differing cells go: to the results, or only to the work folder for the analysis.
+        """Where differing cells go: to the results, or only to the work folder for the analysis and the repair.
 
         No file of a comparison that broke stays behind.
         """
         passing = self.work_dir / "differences"
-        folder = self.results_dir if self._exported else passing if self.wanted.ml else None
+        needed = self.wanted.ml or self.wanted.repair
+        folder = self.results_dir if self._exported else passing if needed else None
         kept = None if folder is None else DifferencesFiles(folder)
         try:
             yield kept
         except BaseException:
-            if kept is not None and folder is not None:
+            if kept is not None:
                 kept.discard()
-                for file in folder.glob("*.parquet"):
-                    file.unlink()
             raise
         finally:
             shutil.rmtree(passing, ignore_errors=True)

@@ -98,6 +98,11 @@ class OracleTableSource:
         self.scn = scn
         self._no_scn = "not asked for; one query, as of its start"
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Owner and name as the dictionary spells them."""
+        return self._owner, self._table
+
     def schema(self) -> list[ColumnInfo]:
         """All columns that a plain select shows, in the table's order."""
         return self._description().columns

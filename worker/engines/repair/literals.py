@@ -9,9 +9,6 @@ Source: Oracle Database SQL Language Reference, Literals, UNISTR; SQL*Plus User'
 
 from __future__ import annotations
 
-import pyarrow as pa
-
-from worker.engines.display import texts
 from worker.engines.values import Kind, ValueType
 
 MAX_TEXT_BYTES = 4000
@@ -20,20 +17,25 @@ _PIECE = 1000
 _PLAIN = frozenset(map(chr, range(0x20, 0x7F))) - {"'", "&", "\\"}
 
 
-def literals(array: pa.Array, value_type: ValueType, oracle_type: str) -> list[str | None]:
-    """Each value as a literal, `null` for NULL; None for a value that has none."""
-    kind = value_type.kind
+def literal(text: str | None, value_type: ValueType, oracle_type: str, length: int | None) -> str | None:
+    """The literal of a value given as text (see `display`), `null` for None; None for a value that has none.
+
+    `length` is that of a CHAR column, to which its values are padded before they are compared.
+    """
+    if text is None:
+        return "null"
+    declared, kind = oracle_type.upper(), value_type.kind
     if kind in (Kind.LONG_TEXT, Kind.LONG_BINARY):
-        return [None if value is not None else "null" for value in array.to_pylist()]
-    if kind is Kind.TEXT:
-        national = oracle_type.upper().startswith(("NCHAR", "NVARCHAR2"))
-        return [
-            "null" if value is None else text_literal(value, national=national) for value in array.to_pylist()
-        ]
-    return [
-        "null" if value is None else _literal(value, kind, oracle_type.upper())
-        for value in texts(array, value_type)
-    ]
+        return None
+    if kind is not Kind.TEXT:
+        return _literal(text, kind, declared)
+    national = declared.startswith(("NCHAR", "NVARCHAR2"))
+    written = text_literal(text, national=national)
+    if written is None or written.startswith("'") or length is None:
+        return written
+    if declared.startswith("CHAR"):
+        return f"cast({written} as char({length} char))"
+    return f"cast({written} as nchar({length}))" if declared.startswith("NCHAR") else written
 
 
 def text_literal(text: str, *, national: bool = False) -> str | None:
@@ -83,10 +85,11 @@ def _literal(text: str, kind: Kind, oracle_type: str) -> str | None:
 
 
 def _double(text: str, oracle_type: str) -> str:
-    suffix = "f" if oracle_type.startswith("BINARY_FLOAT") else "d"
-    prefix = "binary_float" if suffix == "f" else "binary_double"
-    special = {"NaN": f"{prefix}_nan", "Infinity": f"{prefix}_infinity", "-Infinity": f"-{prefix}_infinity"}
-    return special.get(text, f"{text}{suffix}")
+    single = oracle_type.startswith("BINARY_FLOAT")
+    special = {"NaN": "NaN", "Infinity": "INF", "-Infinity": "-INF"}.get(text)
+    if special is not None:
+        return f"to_binary_{'float' if single else 'double'}('{special}')"
+    return f"{text}{'f' if single else 'd'}"
 
 
 def _instant(text: str, oracle_type: str) -> str:

@@ -1,0 +1,257 @@
+"""Repair and backout scripts, proved by running them: afterwards nothing differs, and then again what differed."""
+
+# ruff: noqa: DTZ001 - DATE and TIMESTAMP have no zone
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import oracledb
+import pyarrow as pa
+import pytest
+
+from app.oracle.scripts import split
+from tests.conftest import Instance
+from worker.engines import ComparisonPlan, workflow
+from worker.engines.repair import scripts
+from worker.engines.repair.literals import text_literal
+from worker.engines.sources.memory import MemorySource
+from worker.engines.sources.oracle import OracleTableSource
+
+SCHEMA = "REPAIR_TEST"
+COLUMNS = """id number(9) primary key, amount number(12,4), bare number, day date, stamp timestamp(6),
+  zoned timestamp(6) with time zone, name varchar2(400 char), national nvarchar2(100), code char(6 char), bytes raw(16),
+  ratio binary_double"""
+NASTY = [
+    "it's",
+    "a & b",
+    "line\none\n\nline two",
+    "tab\t;/",
+    "Zürich – 日本 😀",
+    " x ",
+    "/*+ hint */ -- no",
+    "\\0041",
+]
+SOME = (
+    Decimal("1.5000"),
+    Decimal("0.1"),
+    datetime(2026, 7, 1, 12, 30, 5),
+    datetime(2026, 7, 1, 12, 30, 5, 123456),
+    datetime(2026, 7, 1, 10, 0),
+    "name",
+    "näm",
+    "ab",
+    b"\x00\xff",
+    0.1,
+)
+
+
+@pytest.fixture(scope="module")
+def owner(database: Instance) -> Iterator[oracledb.Connection]:
+    """A connection of the DBA with the schema REPAIR_TEST, empty."""
+    with database.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f'create user {SCHEMA} identified by "{secrets.token_hex(10)}"')
+        cursor.execute(f"grant unlimited tablespace to {SCHEMA}")
+        yield connection
+        cursor.execute(f"drop user {SCHEMA} cascade")
+
+
+def row(number: int, **changes: Any) -> tuple[Any, ...]:
+    names = ["amount", "bare", "day", "stamp", "zoned", "name", "national", "code", "bytes", "ratio"]
+    values = dict(zip(names, SOME, strict=True)) | changes
+    return (number, *values.values())
+
+
+ROWS_A = [row(n, name=text, national=text) for n, text in enumerate(NASTY)] + [
+    row(20),
+    row(21, amount=None, day=None, name=None, code=None, bytes=None, ratio=None),
+    row(22, amount=Decimal("-99999999.9999"), bare=Decimal("1e-30"), ratio=float("nan")),
+    row(23, bare=Decimal("9" * 38), ratio=float("-inf"), code="ü"),
+    row(24, name="x" * 390 + "ä", ratio=1e-300),
+    row(25, zoned=datetime(2020, 2, 29, 23, 59, 59, 999999), stamp=datetime(1900, 1, 1)),
+    row(30),
+    row(31, name="only in A & 'quoted'\n"),
+]
+ROWS_B = [row(n, name=text.upper() + "!", national=None) for n, text in enumerate(NASTY)] + [
+    row(20, amount=None, bare=None, day=None, stamp=None, zoned=None, name=None, code=None, bytes=None, ratio=None),
+    row(21),
+    row(22),
+    row(23, code="ö", bare=Decimal("-0.5")),
+    row(24),
+    row(25),
+    row(40, name="only in B; it's & more", national="日本"),
+    row(41, name=None, ratio=float("inf")),
+]  # fmt: skip
+
+
+def make(owner: oracledb.Connection, name: str, rows: list[tuple[Any, ...]], columns: str = COLUMNS) -> None:
+    with owner.cursor() as cursor:
+        cursor.execute(f"create table {SCHEMA}.{name} ({columns})")
+        sizes = [
+            None,
+            None,
+            None,
+            oracledb.DB_TYPE_DATE,
+            oracledb.DB_TYPE_TIMESTAMP,
+            oracledb.DB_TYPE_TIMESTAMP_TZ,
+        ]
+        sizes += [None, oracledb.DB_TYPE_NVARCHAR, None, oracledb.DB_TYPE_RAW, oracledb.DB_TYPE_BINARY_DOUBLE]
+        for values in rows:
+            cursor.setinputsizes(*sizes[: len(values)])
+            places = ", ".join(f":{n + 1}" for n in range(len(values)))
+            cursor.execute(f"insert into {SCHEMA}.{name} values ({places})", list(values))
+    owner.commit()
+
+
+def compared(database: Instance, a: str, b: str, folder: Path, **plan: Any) -> workflow.Outcome:
+    work = folder / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    sides = [OracleTableSource(database.connect, SCHEMA, name) for name in (a, b)]
+    wanted = workflow.Wanted(engine="arrow_duckdb", repair=True)
+    return workflow.run(
+        *sides, ComparisonPlan(**plan), wanted, lambda *_: None, work, folder / "results", 256
+    )
+
+
+def script(outcome: workflow.Outcome, name: str) -> str:
+    return next(file for file in outcome.files if file.name == name).path.read_text()
+
+
+def execute(owner: oracledb.Connection, text: str) -> None:
+    """Run a script as SQL*Plus would: its own commands aside, statement by statement."""
+    sql = re.sub(r"^(set|whenever|prompt) .*$", "", text, flags=re.MULTILINE)
+    with owner.cursor() as cursor:
+        for statement in split(sql):
+            cursor.execute(statement.text)
+
+
+def counts(outcome: workflow.Outcome) -> tuple[int, int, int]:
+    summary = outcome.document["summary"]
+    return summary["changed"], summary["only_a"], summary["only_b"]
+
+
+def test_the_repair_makes_the_tables_equal_and_the_backout_takes_it_back(
+    database: Instance, owner: oracledb.Connection, tmp_path: Path
+) -> None:
+    make(owner, "GOOD_A", ROWS_A)
+    make(owner, "GOOD_B", ROWS_B)
+    make(owner, "WAS_B", ROWS_B)
+    before = compared(database, "GOOD_A", "GOOD_B", tmp_path / "1")
+    assert counts(before) == (len(NASTY) + 6, 2, 2)
+    assert before.document["repair"] == {"rows": len(NASTY) + 10, "not_done": {}}
+    execute(owner, script(before, "repair.sql"))
+    owner.commit()
+    after = compared(database, "GOOD_A", "GOOD_B", tmp_path / "2")
+    assert counts(after) == (0, 0, 0)
+    assert after.files == ()
+    execute(owner, script(before, "backout.sql"))
+    owner.commit()
+    assert counts(compared(database, "WAS_B", "GOOD_B", tmp_path / "3")) == (0, 0, 0)
+
+
+def test_a_row_that_changed_meanwhile_stops_the_script(
+    database: Instance, owner: oracledb.Connection, tmp_path: Path
+) -> None:
+    make(owner, "MOVED_A", [(1, "x"), (2, "y")], "id number(9) primary key, name varchar2(9)")
+    make(owner, "MOVED_B", [(1, "X"), (2, "Y")], "id number(9) primary key, name varchar2(9)")
+    found = compared(database, "MOVED_A", "MOVED_B", tmp_path)
+    with owner.cursor() as cursor:
+        cursor.execute(f"update {SCHEMA}.moved_b set name = 'new' where id = 2")
+    owner.commit()
+    with pytest.raises(oracledb.DatabaseError, match=r"ORA-20099: Statement [12]: the row is not as it was"):
+        execute(owner, script(found, "repair.sql"))
+    owner.rollback()
+
+
+def test_a_script_holds_nothing_that_a_client_reads_otherwise(
+    database: Instance, owner: oracledb.Connection, tmp_path: Path
+) -> None:
+    make(owner, "CLEAN_A", ROWS_A)
+    make(owner, "CLEAN_B", ROWS_B)
+    text = script(compared(database, "CLEAN_A", "CLEAN_B", tmp_path), "repair.sql")
+    assert text.isascii()
+    assert "&" not in text
+    body = text.partition("begin\n")[2]
+    assert "\n\n" not in body
+    assert text.startswith("-- Makes REPAIR_TEST.CLEAN_B (side B) what REPAIR_TEST.CLEAN_A (side A) was.\n")
+    assert "-- 2 rows to delete, 14 to update, 2 to insert.\n" in text
+    assert "commit;" not in text
+
+
+def test_duplicate_keys_are_refused(database: Instance, owner: oracledb.Connection, tmp_path: Path) -> None:
+    make(owner, "TWICE_A", [(1, "x"), (1, "y")], "id number(9), name varchar2(9)")
+    make(owner, "TWICE_B", [(1, "x"), (1, "z")], "id number(9), name varchar2(9)")
+    found = compared(database, "TWICE_A", "TWICE_B", tmp_path, key=("ID",))
+    assert "1 keys occur more than once" in found.document["repair"]["refused"]
+    assert "repair.sql" not in [file.name for file in found.files]
+
+
+def test_large_objects_and_columns_not_compared_are_told(
+    database: Instance, owner: oracledb.Connection, tmp_path: Path
+) -> None:
+    columns = "id number(9) primary key, name varchar2(9), long_text clob"
+    make(owner, "LONG_A", [(1, "x", "long"), (2, "b", "same"), (3, "c", "c")], columns)
+    make(owner, "LONG_B", [(1, "y", "LONG"), (2, "b", "same"), (4, "d", "d")], columns)
+    found = compared(database, "LONG_A", "LONG_B", tmp_path / "1")
+    assert found.document["repair"]["rows"] == 1
+    assert sum(found.document["repair"]["not_done"].values()) == 3
+    assert "-- NOT repaired: 1 cells of LONG_TEXT" in script(found, "repair.sql")
+    narrow = compared(database, "LONG_A", "LONG_B", tmp_path / "2", ignore=("LONG_TEXT",))
+    assert narrow.document["repair"]["rows"] == 1
+    assert "were not compared (LONG_TEXT)" in str(narrow.document["repair"]["not_done"])
+
+
+def test_too_many_rows_are_refused(
+    database: Instance, owner: oracledb.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(owner, "MANY_A", [(n, "x") for n in range(5)], "id number(9) primary key, name varchar2(9)")
+    make(owner, "MANY_B", [(n, "y") for n in range(5)], "id number(9) primary key, name varchar2(9)")
+    monkeypatch.setattr("worker.engines.repair.plan.MAX_ROWS", 4)
+    assert (
+        "5 rows differ, and a script changes at most 4"
+        in (compared(database, "MANY_A", "MANY_B", tmp_path).document["repair"]["refused"])
+    )
+
+
+def test_a_file_is_not_repaired(tmp_path: Path) -> None:
+    sides = [MemorySource(n, pa.table({"K": [1], "V": [v]})) for n, v in (("A", "x"), ("B", "y"))]
+    (tmp_path / "work").mkdir()
+    found = workflow.run(
+        *sides,
+        ComparisonPlan(key=("K",)),
+        workflow.Wanted(repair=True),
+        lambda *_: None,
+        tmp_path / "work",
+        tmp_path / "results",
+        256,
+    )
+    assert found.document["repair"] == {"refused": "No repair script: B is no table of an Oracle database."}
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("it's", "'it''s'"),
+        ("a&b", "to_char(unistr('a\\0026b'))"),
+        ("a\\b", "to_char(unistr('a\\005Cb'))"),
+        ("\n", "to_char(unistr('\\000A'))"),
+        ("😀", "to_char(unistr('\\D83D\\DE00'))"),
+        ("x" * 1001, f"'{'x' * 1000}' || 'x'"),
+        ("x" * 4001, None),
+        ("ä" * 2001, None),
+    ],
+)
+def test_texts_are_written_so_that_every_client_reads_them_alike(text: str, written: str | None) -> None:
+    assert text_literal(text) == written
+
+
+@pytest.mark.parametrize("name", ['a"b', "", "a\nb", "a\x00b"])
+def test_what_cannot_be_a_name_is_not_written(name: str) -> None:
+    with pytest.raises(Exception, match="cannot be the name"):
+        scripts.quoted(name)

@@ -1,0 +1,53 @@
+"""Repair: a script that makes side B, an Oracle table, what side A is, and one that takes that back.
+
+Both scripts are for SQL*Plus or SQLcl. They say first how many rows they change; every statement names the full
+key and the old values of what it changes, and must change exactly one row: where the table is no longer what it
+was when it was compared, the script stops and rolls back. They never commit.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from worker.engines.files import ResultFile
+from worker.engines.layout import lay_out
+from worker.engines.plan import ComparisonPlan
+from worker.engines.repair.plan import RepairRefused, Task
+from worker.engines.repair.scripts import write
+from worker.engines.sources.base import Source
+from worker.engines.sources.oracle import OracleTableSource
+
+__all__ = ["repair_of"]
+
+
+def repair_of(
+    source: Source,
+    target: Source,
+    plan: ComparisonPlan,
+    document: dict[str, Any],
+    files: tuple[ResultFile, ...],
+    folder: Path,
+) -> tuple[tuple[ResultFile, ...], dict[str, Any]]:
+    """Write repair.sql and backout.sql to `folder` from a comparison's document and files.
+
+    Returns the scripts, and what the document says of them: `rows` and `not_done`, or why it was `refused`.
+    """
+    if not isinstance(target, OracleTableSource):
+        return (), {"refused": f"No repair script: {target.name} is no table of an Oracle database."}
+    layout = lay_out(source, target, plan)
+    compared = {column.b.name for column in layout.columns}
+    task = Task(
+        names=(source.name, target.name),
+        target=target.place,
+        layout=layout,
+        summary=document["summary"],
+        files={file.name: file.path for file in files},
+        not_compared_b=[column.name for column in target.schema() if column.name not in compared],
+        left_out=document.get("differences_left_out", {}),
+    )
+    try:
+        scripts, repair = write(task, folder)
+    except RepairRefused as refused:
+        return (), {"refused": refused.sentence}
+    return scripts, {"rows": repair.rows, "not_done": dict(repair.not_done)}

@@ -1,0 +1,115 @@
+"""The two scripts, in SQL and PL/SQL that Oracle 19c and later take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from worker.engines.errors import BadPlan
+from worker.engines.files import GrowingFile, ResultFile
+from worker.engines.repair.plan import Change, Repair, Task, planned
+
+MEDIA_TYPE = "application/sql"
+_STATEMENTS_A_BLOCK = 50
+
+
+def write(task: Task, folder: Path) -> tuple[tuple[ResultFile, ...], Repair]:
+    """Write repair.sql and backout.sql, nothing if nothing is to be repaired; the files and what they do.
+
+    Raises RepairRefused, and WorkFolderFull.
+    """
+    repair = planned(task)
+    if repair.rows == 0:
+        return (), repair
+    back = Repair(
+        updates=[Change(change.key, change.new, change.old) for change in repair.updates],
+        inserts=[Change(change.key, {}, change.old) for change in repair.deletes],
+        deletes=[Change(change.key, change.new, {}) for change in repair.inserts],
+    )
+    source, target = task.names
+    files = (
+        _file(folder / "repair.sql", task, repair, f"Makes {target} (side B) what {source} (side A) was."),
+        _file(folder / "backout.sql", task, back, f"Takes back what repair.sql did to {target}."),
+    )
+    return files, repair
+
+
+def _file(path: Path, task: Task, repair: Repair, purpose: str) -> ResultFile:
+    file = GrowingFile(path)
+    try:
+        for text in _script(task, repair, purpose):
+            file.write(text.encode())
+        return file.keep(repair.rows, MEDIA_TYPE)
+    except BaseException:
+        file.discard()
+        raise
+
+
+def _script(task: Task, repair: Repair, purpose: str) -> Iterator[str]:
+    table = ".".join(quoted(part) for part in task.target)
+    yield f"-- {_comment(purpose)}\n"
+    yield "-- Run it with SQL*Plus or SQLcl, look at what it did, then commit or roll back: it does neither.\n"
+    yield "-- Each statement changes exactly one row that still is as it was compared, or all is rolled back.\n"
+    counts = (
+        f"{len(repair.deletes):,} rows to delete, {len(repair.updates):,} to update, "
+        f"{len(repair.inserts):,} to insert"
+    )
+    yield f"-- {counts}.\n"
+    for reason, count in sorted(repair.not_done.items()):
+        yield f"-- NOT repaired: {count:,} {_comment(reason)}.\n"
+    yield "set define off\nset sqlblanklines on\nset feedback off\n"
+    yield "whenever sqlerror exit failure rollback\n"
+    yield f"prompt {counts}\n\n"
+    statements = [
+        *(_delete(table, change) for change in repair.deletes),
+        *(_update(table, change) for change in repair.updates),
+        *(_insert(table, change) for change in repair.inserts),
+    ]
+    number = 0
+    for start in range(0, len(statements), _STATEMENTS_A_BLOCK):
+        yield "begin\n"
+        for statement in statements[start : start + _STATEMENTS_A_BLOCK]:
+            number += 1
+            yield (
+                f"   {statement};\n"
+                f"   if sql%rowcount != 1 then\n"
+                f"      raise_application_error(-20099, 'Statement {number}: the row is not as it was compared.');\n"
+                f"   end if;\n"
+            )
+        yield "end;\n/\n"
+    yield f"prompt Done: {counts}. Nothing is committed yet.\n"
+
+
+def quoted(name: str) -> str:
+    """An identifier as the dictionary spells it, in double quotes. Raises BadPlan for what cannot be one."""
+    if not name or '"' in name or "\x00" in name or not name.isprintable():
+        raise BadPlan(f"{name!r} cannot be the name of a column or table in a script.")
+    return f'"{name}"'
+
+
+def _delete(table: str, change: Change) -> str:
+    return f"delete from {table}\n    where {_conditions(change)}"
+
+
+def _update(table: str, change: Change) -> str:
+    assignments = "\n         ,".join(f"{quoted(name)} = {value}" for name, value in change.new.items())
+    return f"update {table}\n      set {assignments}\n    where {_conditions(change)}"
+
+
+def _insert(table: str, change: Change) -> str:
+    names = ", ".join(quoted(name) for name in change.new)
+    return f"insert into {table} ({names})\n   values ({', '.join(change.new.values())})"
+
+
+def _conditions(change: Change) -> str:
+    """The full key, and the old value of everything that changes."""
+    compared = {**change.key, **change.old}
+    return "\n      and ".join(
+        f"{quoted(name)} is null" if value == "null" else f"{quoted(name)} = {value}"
+        for name, value in compared.items()
+    )
+
+
+def _comment(text: str) -> str:
+    """A text for one comment line."""
+    return "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in text)
