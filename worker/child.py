@@ -33,7 +33,8 @@ _LOOK_FOR_PARENT_SECONDS = 1.0
 
 def run_job(spec_descriptor: int, words_descriptor: int) -> int:
     """Run the job; returns the process's exit status, 0 when last words were sent."""
-    with os.fdopen(words_descriptor, "wb") as pipe:
+    # A worker that closed its end is about to kill this process: there is nobody to tell.
+    with contextlib.suppress(BrokenPipeError), os.fdopen(words_descriptor, "wb") as pipe:
         with os.fdopen(spec_descriptor, "rb") as file:
             spec = json.load(file)
         runner = load(spec.pop("runner"))
@@ -106,7 +107,5 @@ def _reporter(pipe: BinaryIO) -> Report:
 
 def _send(pipe: BinaryIO, message: dict[str, Any]) -> None:
     line = json.dumps(message, ensure_ascii=False).encode() + b"\n"
-    # A parent that closed the pipe is about to kill this process: there is nobody to tell.
-    with contextlib.suppress(BrokenPipeError):
-        pipe.write(line)
-        pipe.flush()
+    pipe.write(line)
+    pipe.flush()

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import oracledb
 
-from app.oracle.errors import OracleError, translate, worth_repeating_now
+from app.oracle.errors import TRANSIENT, DatabaseUnavailableError, OracleError, translate, worth_repeating_now
 from app.settings import Settings
 
 Result = TypeVar("Result")
@@ -23,10 +23,10 @@ Connection = oracledb.AsyncConnection
 # On whose behalf this task works: a user, or a job and its token. Shown in V$SESSION as the client identifier.
 acting_for: ContextVar[str] = ContextVar("acting_for", default="")
 
-_PING_AFTER_IDLE_SECONDS = 5
-_PING_MILLISECONDS = 2000
 _SESSION_LIFE_SECONDS = 3600
 _KEEPALIVE_MINUTES = 1
+_BREAK_SECONDS = 3.0  # for the database to stop a call that took too long
+_TOO_LONG = "DPY-4024"
 _CONNECT_SECONDS = 5
 _ROWS_PER_ROUND_TRIP = 500
 _PLAIN_IDENTIFIER = re.compile(r"^[A-Za-z][A-Za-z0-9_$#]{0,127}$")
@@ -96,8 +96,7 @@ class OraclePool:
             max=self._size,
             getmode=oracledb.POOL_GETMODE_TIMEDWAIT,
             wait_timeout=int(self._settings.db_acquire_seconds * 1000),
-            ping_interval=_PING_AFTER_IDLE_SECONDS,
-            ping_timeout=_PING_MILLISECONDS,
+            ping_interval=-1,  # see _session; a session that ended is noticed without it
             max_lifetime_session=_SESSION_LIFE_SECONDS,
             expire_time=_KEEPALIVE_MINUTES,
             tcp_connect_timeout=_CONNECT_SECONDS,
@@ -152,7 +151,7 @@ class OraclePool:
         while True:
             try:
                 async with self._session(action) as connection:
-                    return await work(connection)
+                    return await self._in_time(connection, work)
             except oracledb.Error as error:
                 if repeated or not worth_repeating_now(error, idempotent=idempotent):
                     raise translate(error) from error
@@ -195,20 +194,47 @@ class OraclePool:
 
         return await self.call(action, run, idempotent=idempotent)
 
+    # python-oracledb 26.1 ends the process (SIGSEGV) when an asynchronous session that was lost a moment ago is
+    # pinged by its pool, given a call_timeout, or passes one: its methods then use a transport that is None. So
+    # there are no pings here, no call_timeout, and no session is touched before it was asked whether it is there.
+
     @asynccontextmanager
     async def _session(self, action: str) -> AsyncIterator[Connection]:
         if self._pool is None:
             raise OracleError("The database pool is not open.")
-        async with self._pool.acquire() as connection:
+        async with await self._acquire(self._pool) as connection:
             # A pooled session keeps the marks of its last user, so all of them are set each time. They
             # travel with the next round trip and cost none of their own.
             connection.module = self._module
             connection.action = action
             # None and never "": the driver sends an empty text as a byte that its own header denies.
             connection.client_identifier = acting_for.get().encode()[:64].decode(errors="ignore") or None
-            connection.call_timeout = int(self._settings.db_call_seconds * 1000)
             connection.autocommit = True
             yield connection
+
+    async def _acquire(self, pool: oracledb.AsyncConnectionPool) -> Connection:
+        while True:
+            connection: Connection = await pool.acquire()
+            if connection.is_healthy():
+                return connection
+            await pool.drop(connection)  # type: ignore[arg-type]
+
+    async def _in_time(
+        self, connection: Connection, work: Callable[[Connection], Awaitable[Result]]
+    ) -> Result:
+        """The work, broken off after CONCORD_DB_CALL_SECONDS. Raises DatabaseUnavailableError then."""
+        task = asyncio.ensure_future(work(connection))
+        for seconds in (self._settings.db_call_seconds, _BREAK_SECONDS):
+            done, _ = await asyncio.wait({task}, timeout=seconds)
+            if done and not task.cancelled():
+                return task.result()
+            task.cancel()  # the driver asks the database to stop; the second time it is not waited for
+        await asyncio.wait({task})
+        if self._pool is not None:
+            await self._pool.drop(connection)  # type: ignore[arg-type]
+        raise DatabaseUnavailableError(
+            f"The database could not do this now: {TRANSIENT[_TOO_LONG]}.", code=_TOO_LONG, retryable=True
+        )
 
     async def _set_up(self, connection: Connection, requested_tag: str | None) -> None:
         """Once per new session: product SQL names Concord's tables and packages without their owner."""

@@ -105,6 +105,7 @@ class Disasters:
         worker = self._fleet.workers[place]
         worker_id = self._worker_id(worker.pid) if number == signal.SIGKILL else None
         self._note(name, worker_id)
+        self._fleet.sentenced.add(worker.pid)
         worker.signal(number)
 
         def start_another() -> None:

@@ -33,6 +33,8 @@ class Fleet:
         self._folder = folder
         self.workers: list[WorkerProcess] = []
         self.stopped: set[int] = set()  # pids that hang in SIGSTOP
+        self.sentenced: set[int] = set()  # pids that were told to end or killed
+        self.unexpected_ends: list[str] = []
         self.started = 0
 
     def start(self) -> None:
@@ -65,13 +67,13 @@ class Fleet:
             and "worker started" in worker.text()
         ]
 
-    def unexpected_ends(self) -> list[str]:
-        """Workers that ended by themselves; killed and drained ones are replaced before anybody asks."""
-        return [
-            f"worker {worker.pid} ended with status {worker.process.returncode}"
-            for worker in self.workers
-            if worker.process.poll() is not None
-        ]
+    def note_unexpected_ends(self) -> None:
+        """Workers that ended without having been told to, or killed, are a problem; another takes their place."""
+        for place, worker in enumerate(self.workers):
+            status = worker.process.poll()
+            if status is not None and worker.pid not in self.sentenced:
+                self.unexpected_ends.append(f"{worker.log.name} ended with status {status}")
+                self.workers[place] = self._new(place)
 
     def drain(self, seconds: float) -> list[int | None]:
         """SIGTERM for all; their exit statuses, None for one that was not gone in time (it is killed)."""

@@ -133,6 +133,7 @@ class _Run:
                 calm.pop(0)
                 self._measure_restart(window)
             self._disasters.mend_due()
+            self._fleet.note_unexpected_ends()
             self._disasters.strike()
             self._say(f"{time.monotonic() - began:7.1f} s  {self._disasters.events[-1].name}")
             self._until(time.monotonic() + self._chance.uniform(0.5, 4))
@@ -212,8 +213,9 @@ class _Run:
         self._disasters.mend_all()
         for enqueuer in self._enqueuers:
             enqueuer.end()
-        if ended := self._fleet.unexpected_ends():
-            self._report.problems["workers"] = ended
+        self._fleet.note_unexpected_ends()
+        if self._fleet.unexpected_ends:
+            self._report.problems["workers"] = self._fleet.unexpected_ends
         self._say("peace: waiting for the last jobs")
         # A DBA's plain UPDATE: nobody needs to wait for the late attempts of unlucky jobs.
         self._change("""
