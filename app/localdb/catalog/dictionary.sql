@@ -130,8 +130,8 @@ select f.owner as "OWNER", f.table_name as "TABLE_NAME", f.column_name as "COLUM
 
 create or replace view concord_catalog._views as
 select r.owner as "OWNER", r.name as "VIEW_NAME", length(t.text)::numeric as "TEXT_LENGTH", t.text::text as "TEXT", t.text::varchar(4000) as "TEXT_VC",
-       'N'::varchar(1) as "READ_ONLY", 'NO'::varchar(3) as "EDITIONING_VIEW"
-  from concord_catalog.relations r left join concord_catalog.texts t on t.relid = r.relid and t.part = ''
+       case when m.text = 'READ ONLY' then 'Y' else 'N' end::varchar(1) as "READ_ONLY", 'NO'::varchar(3) as "EDITIONING_VIEW"
+  from concord_catalog.relations r left join concord_catalog.texts t on t.relid = r.relid and t.part = '' left join concord_catalog.texts m on m.relid = r.relid and m.part = '$mode'
  where r.kind = 'v';
 
 create or replace view concord_catalog.constraint_facts as

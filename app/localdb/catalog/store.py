@@ -20,13 +20,13 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 _OBJECT = """
-select c.oid, c.relkind, t.text, concord_catalog.temporary_name(c.oid), m.text = 'PRESERVE',
+select c.oid, c.relkind, t.text, concord_catalog.temporary_name(c.oid), m.text,
        exists (select from pg_catalog.pg_attribute a
                 where a.attrelid = c.oid and a.attname = 'ROWID' and not a.attisdropped)
   from pg_catalog.pg_class c
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   left join concord_catalog.texts t on t.relid = c.oid and t.part = ''
-  left join concord_catalog.texts m on m.relid = c.oid and m.part = '$temporary'
+  left join concord_catalog.texts m on m.relid = c.oid and m.part in ('$temporary', '$mode')
  where n.nspname = $1 and c.relname = $2 and c.relkind in ('r', 'v', 'm', 'S', 'i', 'p')
 """
 
@@ -294,14 +294,14 @@ class Store:
         if not rows:
             units = self.query(_UNIT, schema, name)
             return ObjectInfo(ObjectKind(_str(units[0][0])), schema, name) if units else None
-        oid, kind, text, temporary, preserve, has_rowid = rows[0]
+        oid, kind, text, temporary, mode, has_rowid = rows[0]
         found = ObjectInfo(_RELATION_KINDS[kind or b""], schema, name)
         if found.kind in (ObjectKind.TABLE, ObjectKind.VIEW):
             columns = [_column(row) for row in self.query(_COLUMNS, _str(oid))]
             found = replace(found, columns=columns, by_name={column.name: column for column in columns})
             found.has_rowid = has_rowid == b"t"
             found.temporary = _str(temporary) or None
-            found.preserve_rows = preserve == b"t"
+            found.preserve_rows, found.read_only = mode == b"PRESERVE", mode == b"READ ONLY"
             found.text = _str(text) if text is not None else None
         if found.kind is ObjectKind.VIEW:
             bases = self.query(_VIEW_BASE, _str(oid))

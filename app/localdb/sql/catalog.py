@@ -53,6 +53,7 @@ class ObjectInfo:
     # of a global temporary table: the PostgreSQL name of each session's own copy (catalog/temporary.sql)
     temporary: str | None = None
     preserve_rows: bool = False  # of a temporary table: ON COMMIT PRESERVE ROWS
+    read_only: bool = False  # of a view: WITH READ ONLY
     has_rowid: bool = False  # a hidden column "ROWID" exists
     text: str | None = None  # of a view: its query as written, when DML through the view needs it
     # of a view with exactly one base table and plain columns: (schema, table)

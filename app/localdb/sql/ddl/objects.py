@@ -33,10 +33,10 @@ class ObjectsDdl(TablesDdl):
         start = self.offset
         self.query()
         text = self.source_text(start)
-        if self.accept("WITH", "READ", "ONLY"):
-            pass
-        elif self.at("WITH"):
-            raise self.unsupported("WITH CHECK OPTION")
+        read_only = self.accept("WITH", "READ", "ONLY")
+        checked = not read_only and self.accept("WITH", "CHECK", "OPTION")
+        if (read_only or checked) and self.at("CONSTRAINT"):
+            raise self.unsupported("a named constraint of a view")
         compiled = compile_sql(
             text, self.catalog, user=self.asked.user, current_schema=schema, play=self.play, stored=True
         )
@@ -50,7 +50,8 @@ class ObjectsDdl(TablesDdl):
         if len(set(names)) < len(names):
             raise refuse(957, start)
         listed = ", ".join(quote(name) for name in names)
-        made = f"view {self.qualified(schema, view)} ({listed}) as {compiled.pg_text}"
+        option = " with check option" if checked else ""
+        made = f"view {self.qualified(schema, view)} ({listed}) as {compiled.pg_text}{option}"
         if self.replacing:
             texts = ", ".join(text_literal(each) for each in (schema, view, made))
             self.emit(f"select concord_catalog.replace_view({texts})")
@@ -58,6 +59,7 @@ class ObjectsDdl(TablesDdl):
             self.emit(f"create {made}")
         entry = self.change("CREATE", "VIEW", schema, view)
         entry.text = text
+        entry.options["texts"] = {"$mode": "READ ONLY" if read_only else ""}
         for column, name in zip(compiled.columns, names, strict=True):
             entry.columns.append(self.view_column(name, column))
 
@@ -73,7 +75,12 @@ class ObjectsDdl(TablesDdl):
         found = self.existing_if_any("SEQUENCE", 2289)
         if found is None:
             return
+        restarted = self.accept("RESTART")
+        if not restarted and self.at("START"):
+            raise self.error(2283)
         options = self.sequence_options().replace("start with", "restart with")
+        if restarted and "restart with" not in options:
+            options += " restart"
         self.emit(f"alter sequence {self.qualified(found.schema, found.name)} {options}")
         self.change("ALTER", "SEQUENCE", found.schema, found.name)
 

@@ -50,6 +50,8 @@ class Dml(MultiInsert):
         found = self.object(target.parts, target.offset)
         if found.kind is ObjectKind.VIEW and found.schema == "SYS":
             raise refuse(1031, target.offset)
+        if found.read_only:
+            raise refuse(42399, target.offset)
         self.target = found
         return found
 
