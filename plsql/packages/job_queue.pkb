@@ -485,17 +485,18 @@ create or replace package body job_queue is
    function free_of_key(
       in_limit_key                in job_limits.limit_key%type
    ) return number is
-      l_free                      number;
+      l_max_running               job_limits.max_running%type;
+      l_running                   number;
    begin
-      select max(l.max_running) - (
-                select count(*)
-                  from comparison_jobs j
-                 where case when j.status = 'RUNNING' then j.limit_key end = in_limit_key
-             )
-        into l_free
+      select max(l.max_running)
+        into l_max_running
         from job_limits l
        where l.limit_key = in_limit_key;
-      return l_free;
+      select count(*)
+        into l_running
+        from comparison_jobs j
+       where case when j.status = 'RUNNING' then j.limit_key end = in_limit_key;
+      return l_max_running - l_running;
    end free_of_key;
 
    -- One job after the other, each counted before the next is looked at. A batch may hold more jobs of one key than
@@ -1130,6 +1131,7 @@ create or replace package body job_queue is
       if in_kind is null then
          raise_application_error(co_bad_argument, 'The kind must be given.');
       end if;
+      savepoint before_set_kind;
       delete from job_kinds k
        where k.kind = in_kind;
       insert into job_kinds (
@@ -1153,6 +1155,7 @@ create or replace package body job_queue is
       );
    exception
       when e_check_violated or e_value_too_large or e_number_too_large then
+         rollback to savepoint before_set_kind;
          raise_application_error(co_bad_argument, 'The kind breaks a rule of JOB_KINDS: ' || sqlerrm);
    end set_kind;
 
