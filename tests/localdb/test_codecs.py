@@ -227,3 +227,9 @@ def test_columns_of_other_timestamps_are_left_to_the_cache() -> None:
     plain = b"2026-01-01 00:00:00.123456"
     for odd in (b"2026-01-01 00:00:00", b"12026-01-01 00:00:00.12345", b"2026-01-01 00:00:00 BC    "[:26]):
         assert times.timestamp_streams([plain, odd]) is None
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20, places=5))
+def test_a_number_as_text_is_the_number(value: Decimal) -> None:
+    raw = numbers.encode_number(f"{value:f}".encode())
+    assert Decimal(numbers.decode_text(raw).decode()) == value

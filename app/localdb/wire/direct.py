@@ -6,6 +6,7 @@ segment of the next piece. CLOB data is UTF-16BE, character data is in the datab
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from app.localdb.wire.constants import Message
 from app.localdb.wire.describe import describe_column
 from app.localdb.wire.errors import ProtocolError
 from app.localdb.wire.execute import Run
+from app.localdb.wire.numbers import decode_text
 from app.localdb.wire.reader import Reader
 from app.localdb.wire.response import status
 from app.localdb.wire.values import Decoder, decoder
@@ -28,10 +30,13 @@ FIRST, LAST, CONTINUES_PREVIOUS, FAST = 0x08, 0x04, 0x02, 0x30  # piece flags
 NULL_SEGMENT, LONG_SEGMENT = 255, 254
 FINISH, ABORT = 2, 1
 BATCH = 5000  # rows stored at once
+CACHED = 50_000  # values
+NULL_TEXT = b"\\N"
 KEPT = 24  # bytes of a raw value that is worth remembering
 _ESCAPES = ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"), (b"\r", b"\\r"))
 
 Values = list[bytes | None]
+Texts = Callable[[Sequence[bytes | None]], list[bytes]]
 
 
 @dataclass(slots=True)
@@ -42,7 +47,7 @@ class Load:
     binds: list[Bind]
     decoders: list[Decoder]
     target: tuple[str, str, list[str]] = ("", "", [])  # schema, table, columns
-    texts: list[dict[bytes | None, bytes]] = field(default_factory=list)  # of each column: raw -> COPY's text
+    texts: list[Texts] = field(default_factory=list)  # of each column: raw values -> COPY's texts
     row: Values = field(default_factory=list)  # of the row whose pieces are coming in
     error: OracleError | None = None
 
@@ -90,7 +95,7 @@ class DirectPath:
             binds,
             decoders,
             (_plain(schema), _plain(table), names),
-            [CopyText(decode, column) for decode, column in zip(decoders, columns, strict=True)],
+            [_texts(decode, column) for decode, column in zip(decoders, columns, strict=True)],
         )
         described = (
             describe_column(column, n, self._channel.field_version) for n, column in enumerate(columns, 1)
@@ -250,33 +255,48 @@ def _lines(load: Load, rows: list[Values]) -> bytes | None:
     if any(len(row) != width for row in rows):
         return None
     columns = zip(*rows, strict=True)
-    texts = [map(text.__getitem__, column) for text, column in zip(load.texts, columns, strict=True)]
+    texts = [text(column) for text, column in zip(load.texts, columns, strict=True)]
     return b"\n".join(map(b"\t".join, zip(*texts, strict=True))) + b"\n"
 
 
-class CopyText(dict[bytes | None, bytes]):
-    """The raw bytes of a value -> COPY's text of it. Bounded; long values are not kept."""
+def _texts(decode: Decoder, column: Column) -> Texts:
+    """What turns the raw bytes of a column into COPY's texts."""
+    if column.type in (OraType.VARCHAR2, OraType.CHAR, OraType.LONG) and not column.national:
+        return _as_they_are
+    if column.type == OraType.NUMBER:
+        return lambda values: [decode_text(raw) if raw else NULL_TEXT for raw in values]
+    cache: dict[bytes | None, bytes] = {}
 
-    LIMIT = 50_000
+    def texts(values: Sequence[bytes | None]) -> list[bytes]:
+        if len(cache) > CACHED:
+            cache.clear()
+        found = []
+        for raw in values:
+            text = cache.get(raw)
+            if text is None:
+                text = _escaped(to_text(decode(raw)) if raw else None)
+                if raw is None or len(raw) <= KEPT:
+                    cache[raw] = text
+            found.append(text)
+        return found
 
-    def __init__(self, decode: Decoder, column: Column) -> None:
-        super().__init__()
-        self._decode = decode
-        self._plain = column.type in (OraType.VARCHAR2, OraType.CHAR, OraType.LONG) and not column.national
+    return texts
 
-    def __missing__(self, raw: bytes | None) -> bytes:
-        text = raw if self._plain else None if raw is None else to_text(self._decode(raw))
-        if not text:
-            text = b"\\N"
-        else:
-            for special, escaped in _ESCAPES:
-                if special in text:
-                    text = text.replace(special, escaped)
-        if raw is None or len(raw) <= KEPT:
-            if len(self) >= self.LIMIT:
-                self.clear()
-            self[raw] = text
-        return text
+
+def _as_they_are(values: Sequence[bytes | None]) -> list[bytes]:
+    joined = b"".join(filter(None, values))
+    if any(special in joined for special, _ in _ESCAPES):
+        return [_escaped(raw) for raw in values]
+    return [raw or NULL_TEXT for raw in values]
+
+
+def _escaped(text: bytes | None) -> bytes:
+    if not text:
+        return NULL_TEXT
+    for special, escaped in _ESCAPES:
+        if special in text:
+            text = text.replace(special, escaped)
+    return text
 
 
 def _plain(name: str) -> str:

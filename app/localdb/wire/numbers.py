@@ -208,6 +208,20 @@ def encode_fresh(text: bytes) -> bytes:
     return head + tail
 
 
+_DIGIT_PAIRS = bytes([0, *((n // 10 << 4) | n % 10 for n in range(100)), *bytes(155)])  # wire digit -> BCD
+
+
+def decode_text(raw: bytes) -> bytes:
+    """The wire form of a number as decimal text, which may begin with a zero."""
+    places = 2 * (raw[0] - 192)
+    if places <= 0 or len(raw) < 2:  # negative, below one, or zero
+        return str(decode_number(raw)).encode()
+    digits = raw[1:].translate(_DIGIT_PAIRS).hex()
+    if len(digits) <= places:
+        return digits.ljust(places, "0").encode()
+    return f"{digits[:places]}.{digits[places:]}".encode()
+
+
 class NumberCache(dict[bytes | None, bytes]):
     """PostgreSQL's decimal text -> wire bytes with length. Bounded: emptied when it grows too large."""
 
