@@ -44,6 +44,8 @@ from app.ops.metrics import Metrics, metrics
 from app.oracle.dictionary import Dictionary
 from app.oracle.errors import OracleError
 from app.oracle.pool import OraclePool
+from app.profiles import routes as profile_routes
+from app.profiles.store import ProfileStorage
 from app.reports import routes as report_routes
 from app.reports.kept import KeptFiles
 from app.schedules import routes as schedule_routes
@@ -94,6 +96,7 @@ def create_app(settings: Settings) -> Litestar:
         {
             "jobs": jobs,
             "kept_files": KeptFiles(settings.results),
+            "profiles": ProfileStorage(pool),
             "schedules": ScheduleStorage(pool),
             "pool": pool,
             "accounts": AccountStore(pool),
@@ -146,6 +149,7 @@ def create_app(settings: Settings) -> Litestar:
             stream.router,
             report_routes.router,
             schedule_routes.router,
+            profile_routes.router,
             dashboard_routes.router,
             health.router,
         ],

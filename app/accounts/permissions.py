@@ -27,6 +27,7 @@ class Permission(StrEnum):
     JOBS_MANAGE_OWN = "jobs:manage-own"  # cancel and retry what one has submitted oneself
     JOBS_MANAGE_ANY = "jobs:manage-any"  # cancel and retry anybody's
     SCHEDULES_MANAGE = "schedules:manage"
+    PROFILES_MANAGE = "profiles:manage"
     DASHBOARD_READ = "dashboard:read"
     ACCOUNT_READ_OWN = "account:read-own"
     ACCOUNT_CHANGE_OWN = "account:change-own"  # password, log-out, own keys
@@ -43,7 +44,7 @@ _READ = frozenset(
         Permission.ACCOUNT_CHANGE_OWN,
     }
 )
-_WORK = _READ | {Permission.JOBS_SUBMIT, Permission.JOBS_MANAGE_OWN}
+_WORK = _READ | {Permission.JOBS_SUBMIT, Permission.JOBS_MANAGE_OWN, Permission.PROFILES_MANAGE}
 
 MATRIX: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _READ,

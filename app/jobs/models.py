@@ -75,6 +75,13 @@ class ComparisonRequest(Strict, frozen=True):
     rules: Annotated[
         dict[ColumnName, ColumnRule], Meta(max_length=MAX_COLUMNS, description="Rules by column name.")
     ] = {}
+    profile: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=100)] | None,
+        Meta(
+            description="A profile whose rules are used for the columns that both tables have. `rules` of the request "
+            "go before them."
+        ),
+    ] = None
     sample_limit: Annotated[
         int, Meta(ge=0, le=MAX_SAMPLES, description="Sample rows kept of each kind of difference.")
     ] = 20

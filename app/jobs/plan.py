@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from app.jobs.models import ComparisonRequest
 from app.jobs.rules import ColumnRule
 from app.jobs.sides import Side, file_below
@@ -79,7 +81,8 @@ async def resolve(
             _check_filter(side, field, table)
     source, target = tables
     if source is None or target is None:
-        return _unseen(request, source, target)
+        unseen = _unseen(request, source, target)
+        return replace(unseen, rules=await _of_profile(dictionary, request, None) | unseen.rules)
     renamed = _renamed(request, source, target)
     seen = _with_names(target, renamed)
     common = source.column_names & seen.column_names
@@ -101,7 +104,7 @@ async def resolve(
         for column in source.columns
         if column.name in wanted and column.name not in key and column.name not in ignored
     )
-    rules = _rules(request, source, seen, columns)
+    rules = await _of_profile(dictionary, request, columns) | _rules(request, source, seen, columns)
     names = (str(source), str(target))
     return ResolvedComparison(source, seen, key, origin, columns, tuple(ignored), rules, renamed, *names)
 
@@ -181,6 +184,22 @@ def _key(request: ComparisonRequest, source: Table, target: Table) -> tuple[tupl
     if best is None:
         return (), TO_BE_FOUND
     return best.columns, best.origin
+
+
+async def _of_profile(
+    dictionary: Dictionary, request: ComparisonRequest, columns: tuple[str, ...] | None
+) -> dict[str, ColumnRule]:
+    """The rules of the profile that the request names, for the columns that are compared (None: all)."""
+    if request.profile is None:
+        return {}
+    stored = await dictionary.profile(request.profile)
+    if stored is None:
+        raise RequestError("profile", f"there is no profile {request.profile}.")
+    rules = msgspec.convert(
+        msgspec.json.decode(stored) if isinstance(stored, str | bytes) else stored, dict[str, ColumnRule]
+    )
+    named = {column_name(name, "profile"): rule for name, rule in rules.items()}
+    return {name: rule for name, rule in named.items() if columns is None or name in columns}
 
 
 def _rules(

@@ -138,6 +138,12 @@ class Dictionary:
             raise RequestError(field, f"{owner}.{name} belongs to Concord itself and cannot be compared.")
         return Table(owner, name, await self._columns(owner, name), await self._keys(owner, name))
 
+    async def profile(self, name: str) -> Any:
+        """The rules of a stored profile as JSON, or their text; None if there is no such profile."""
+        sql = "select rules from rule_profiles where profile_name = :profile_name"
+        rows = await self._pool.rows("rules of profile", sql, {"profile_name": name})
+        return rows[0][0] if rows else None
+
     async def estimated_rows(self, table: Table) -> int | None:
         """Rows when statistics were last gathered; None for a view, or without statistics."""
         sql = """

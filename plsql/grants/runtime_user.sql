@@ -2,12 +2,14 @@
 -- NOTIFICATION_PINGS: registering for change notification asks for SELECT. All writing goes through the packages.
 grant execute on job_queue to &app_user;
 grant execute on schedules to &app_user;
+grant execute on profiles to &app_user;
 grant execute on accounts to &app_user;
 grant execute on logins to &app_user;
 grant execute on audit_trail to &app_user;
 grant select on comparison_jobs to &app_user;
 grant select on notification_pings to &app_user;
 grant read on job_schedules to &app_user;
+grant read on rule_profiles to &app_user;
 grant read on workers to &app_user;
 grant read on job_attempts to &app_user;
 grant read on job_kinds to &app_user;

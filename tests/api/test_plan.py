@@ -134,3 +134,18 @@ def test_a_mistake_names_its_field_and_what_is_wrong(fields: dict[str, Any], fie
 
 def test_tables_with_nothing_in_common_are_refused() -> None:
     assert refusal(A, table("B", "X Y"))[0] == "target.table"
+
+
+def test_the_rules_of_a_profile_count_where_the_request_has_none_of_its_own() -> None:
+    class WithProfile(KnownTables):
+        async def profile(self, name: str) -> Any:
+            return '{"price": {"tolerance": "0.5"}, "NAME": {"trim": true}, "ID": {"trim": true}, "NO": {"trim": true}}'
+
+    request = ComparisonRequest.from_json(
+        '{"source": {"table": "A"}, "target": {"table": "B"}, "profile": "p", "rules": {"NAME": {"ignore_case": true}}}'
+    )
+    resolved = asyncio.run(resolve(WithProfile(A=A, B=B), request))
+    assert resolved.rules == {
+        "PRICE": ColumnRule(tolerance=Decimal("0.5")),
+        "NAME": ColumnRule(ignore_case=True),
+    }

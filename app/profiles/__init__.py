@@ -1,0 +1,1 @@
+"""Named sets of rules that comparisons use: models, store and routes."""
