@@ -144,3 +144,18 @@ def test_a_unit_that_is_invalid_cannot_be_called(connection: oracledb.Connection
         cursor.callproc("bad")
     assert code(caught) == 6550
     assert f"PLS-00905: object {schema}.BAD is invalid" in str(caught.value)
+
+
+def test_a_trigger_that_finds_no_row_or_too_many(connection: oracledb.Connection) -> None:
+    cursor = connection.cursor()
+    cursor.execute("create table t (a number, b number)")
+    cursor.execute("create table known (a number)")
+    cursor.execute("insert into known select 2 from dual union all select 2 from dual")
+    cursor.execute(
+        "create trigger g before insert on t for each row begin select a into :new.b from known where a = :new.a; end;"
+    )
+    assert cursor.warning is None
+    for value, number in ((1, 1403), (2, 1422)):
+        with pytest.raises(oracledb.DatabaseError) as caught:
+            cursor.execute("insert into t (a) values (:1)", [value])
+        assert code(caught) == number
