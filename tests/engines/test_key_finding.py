@@ -109,7 +109,7 @@ def test_the_best_key_is_named_first_with_its_reasons() -> None:
         "day": pa.array(np.arange(n) % 10),
     }
     source = MemorySource("A", pa.table(columns))
-    keys = found(source, source).keys
+    keys = found(source, source, enough=None).keys
     assert [key.columns for key in keys] == [("id",), ("amount",), ("note",)]
     assert keys[0].reasons == (
         "unique in A and in B",
@@ -233,7 +233,6 @@ def test_the_true_key_of_the_flights_is_named() -> None:
     b = b.set_column(place, "dep_time", pa.array(np.add(b.column(place).fill_null(0).to_numpy(), delayed)))
     findings = found(MemorySource("before", a), MemorySource("after", b))
     assert findings.chosen().columns == ("carrier", "flight", "time_hour")
-    assert findings.exhausted
 
 
 # In a database

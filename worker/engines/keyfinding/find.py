@@ -29,6 +29,8 @@ from worker.engines.values import Kind, common_type
 WIDTH = 3
 """Columns of the widest key that is looked for, unless told otherwise."""
 ENOUGH_KEYS = 3
+"""Keys after which the search ends; one convincing key ends it, too."""
+ENOUGH_OVERLAP = 0.9
 MAX_CHECKS = 100
 """Exact checks after which the search ends without an answer, and says so."""
 ORIGIN = "found in the data"
@@ -48,6 +50,11 @@ class FoundKey:
     cost: float
     reasons: tuple[str, ...]
     flawed: bool
+
+    @property
+    def convincing(self) -> bool:
+        """Whether nothing speaks against it, so that no other need be looked for."""
+        return not self.flawed and self.overlap is not None and self.overlap >= ENOUGH_OVERLAP
 
     def to_document(self) -> dict[str, Any]:
         return {
@@ -153,8 +160,8 @@ def find_keys(
 ) -> Findings:
     """Look for minimal column sets of at most `width` columns that are unique in A and in B.
 
-    Sets are taken best first and checked exactly; the search ends with `enough` keys, after `max_checks`
-    checks, or when all sets are decided (None: no such end). `work_dir` must exist and is left as it was.
+    Sets are taken best first and checked exactly; the search ends with a convincing key or `enough` keys,
+    after `max_checks` checks, or when all sets are decided (None: no such end). `work_dir` must exist and is left as it was.
     What `progress` raises comes out unchanged. Raises EngineError.
     """
     start = time.monotonic()
@@ -176,13 +183,12 @@ def find_keys(
             return Repeats(tuple({mask for one in found for mask in one.masks}))
 
         search = Search([one.cost for one in judged], check, width, max_checks)
-        unique: list[Columns] = []
-        for chosen in search:
-            unique.append(chosen)
-            if enough is not None and len(unique) >= enough:
-                break
         smaller = min(side.rows() for side in sides)
-        keys = [_found([judged[n] for n in chosen], shared(chosen), smaller) for chosen in unique]
+        keys: list[FoundKey] = []
+        for chosen in search:
+            keys.append(_found([judged[n] for n in chosen], shared(chosen), smaller))
+            if enough is not None and (len(keys) >= enough or keys[-1].convincing):
+                break
     near = [_near([judged[n] for n in chosen], *seen[chosen]) for chosen, _ in search.near_keys]
     progress(1.0, "finding a key: done")
     return Findings(
