@@ -9,6 +9,7 @@ to PostgreSQL directly; ours passes through the local database, which interprets
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -42,19 +43,62 @@ def ours(each: Bench, workers: int, jobs: int) -> float:
 
 
 def profile(each: Bench, jobs: int) -> str:
-    """Where the time of one worker's jobs goes, from its own figures."""
+    """Where the time of one worker's jobs goes: the time from claim to completion, and CPU by process."""
     each.queue.clear()
-    settings = replace(each.settings, worker_slots=1, wakeup="cqn", metrics_port=0)
+    settings = replace(each.settings, worker_slots=1, wakeup="cqn")
     started = each.start_workers(1, settings)
-    each.enqueue_many(jobs)
-    while each.completed() < jobs:
+    each.enqueue_many(4)
+    while each.completed() < 4:
         time.sleep(0.05)
+    server = each.process.process
+    assert server is not None
+    before = cpu(started[0].pid, server.pid)
+    began = time.monotonic()
+    each.enqueue_many(jobs)
+    while each.completed() < 4 + jobs:
+        time.sleep(0.05)
+    wall = (time.monotonic() - began) / jobs * 1000
+    used = {
+        name: (seconds - before[name]) / jobs * 1000
+        for name, seconds in cpu(started[0].pid, server.pid).items()
+    }
     sql = """
-        select avg(extract(second from (completed_at - started_at))), min(created_at), max(completed_at)
+        select avg(extract(second from (completed_at - started_at)))
           from comparison_jobs"""
-    [(inside, *_)] = each.queue.rows(sql)
+    [(inside,)] = each.queue.rows(sql)
     each.stop_workers(started)
-    return f"one slot: {float(inside) * 1000:.0f} ms from claim to completion"
+    parts = ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in used.items())
+    return f"one worker, one slot: {wall:.1f} ms a job, {float(inside) * 1000:.1f} of it from claim to completion; CPU: {parts}"
+
+
+def cpu(worker: int, server: int) -> dict[str, float]:
+    """CPU seconds so far, ended children included, of the worker, its jobs, the local database and PostgreSQL."""
+    children: dict[int, list[int]] = {}
+    spent: dict[int, tuple[float, float]] = {}
+    for each in Path("/proc").iterdir():
+        if each.name.isdigit():
+            try:
+                _, _, rest = (each / "stat").read_text().rpartition(")")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            values = rest.split()
+            pid = int(each.name)
+            children.setdefault(int(values[1]), []).append(pid)
+            ticks = os.sysconf("SC_CLK_TCK")
+            spent[pid] = (
+                (int(values[11]) + int(values[12])) / ticks,
+                (int(values[13]) + int(values[14])) / ticks,
+            )
+
+    def tree(pid: int) -> float:
+        return sum(spent[pid]) + sum(tree(child) for child in children.get(pid, ()))
+
+    return {
+        "worker": spent[worker][0],
+        "jobs' processes": sum(tree(child) for child in children.get(worker, ())),
+        "local database": spent[server][0],
+        "PostgreSQL": sum(tree(child) for child in children.get(server, ())),
+    }
 
 
 def main() -> None:

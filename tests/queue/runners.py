@@ -79,3 +79,23 @@ async def prepare(storage: OracleJobStorage, _: Dictionary, job_id: str) -> dict
 
 
 KINDS = {"TEST": Kind(runner="tests.queue.runners:run", prepare=prepare, preload=("tests.queue.runners",))}
+
+
+def engines(task: Task, report: Report) -> dict[str, Any]:
+    """Use each library with threads of its own, all of which were imported before the fork."""
+    import duckdb
+    import numpy
+    import polars
+    import pyarrow.compute
+
+    numbers = polars.DataFrame({"k": range(100_000), "g": [each % 97 for each in range(100_000)]})
+    grouped = numbers.sort("k", descending=True).group_by("g").agg(polars.col("k").sum()).height
+    lazily = numbers.lazy().group_by("g").len().collect(engine="streaming").height
+    table = numbers.to_arrow()
+    [(counted,)] = duckdb.from_arrow(table).aggregate("count(*)").fetchall()
+    product = numpy.ones((300, 300)) @ numpy.ones((300, 300))
+    return {
+        "groups": [grouped, lazily, pyarrow.compute.count_distinct(table["g"]).as_py()],
+        "rows": counted,
+        "product": float(product[0, 0]),
+    }
