@@ -83,6 +83,15 @@ def test_quiet_prints_nothing(files: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
+def test_reports_are_written_beside_the_result_files(files: Path) -> None:
+    done = run("a.csv", "b.csv", "--export", "out", "--report", "html,xlsx,csv,json", "--quiet", cwd=files)
+    assert (done.returncode, done.stderr) == (1, "")
+    written = {path.name for path in (files / "out").iterdir()}
+    assert written >= {"report.html", "report.xlsx", "report.csv", "result.json", "differences.parquet"}
+    assert json.loads((files / "out" / "result.json").read_text())["summary"]["changed"] == 2
+    assert "TWO" in (files / "out" / "report.csv").read_text()
+
+
 def test_the_airports(tmp_path: Path) -> None:
     releases = (AIRPORTS / "airports-20250811.csv.gz", AIRPORTS / "airports-20260905.csv.gz")
     document = json.loads(run(*releases, "--key", "icao", "--json").stdout)
@@ -137,6 +146,7 @@ def test_options_of_a_side(files: Path) -> None:
         (["a.csv", "equal.parquet", "--b", "delimiter=;"], "the options of CSV do not apply"),
         (["a.csv", "b.csv", "--work-dir", "nowhere"], "--work-dir nowhere"),
         (["a.csv", "b.csv", "--export", "a.csv"], "--export a.csv"),
+        (["a.csv", "b.csv", "--export", "out", "--report", "pdf"], "There is no report 'pdf'"),
         (["a.csv", "oracle://scott:tiger@host/service?table=T"], "The password of side B stands in its address"),
         (["a.csv", "oracle://host/service?table=T"], "write oracle://user@host:port/service?table=OWNER.TABLE"),
         (["a.csv", "oracle://u@host/service?table=T;drop"], "is not a table name"),

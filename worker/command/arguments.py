@@ -12,6 +12,7 @@ import msgspec
 
 from app.jobs.models import Strict
 from app.jobs.rules import ColumnRule
+from app.reports.write import KINDS
 from worker.engines.errors import BadPlan
 from worker.engines.plan import ComparisonPlan
 from worker.engines.sources.csv_dialect import CsvOptions
@@ -64,6 +65,16 @@ def column_map(arguments: argparse.Namespace) -> dict[str, str]:
         ours, theirs = _pair(text, "--map", "A_COL=B_COL")
         names[theirs] = ours
     return names
+
+
+def report_kinds(arguments: argparse.Namespace) -> list[str]:
+    """The reports to write. Raises BadPlan."""
+    if arguments.export is None:
+        return []
+    kinds = _names(arguments.report)
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise BadPlan(f"There is no report {unknown[0]!r}; choose of {', '.join(KINDS)}.")
+    return kinds
 
 
 def memory_mb(arguments: argparse.Namespace) -> int:

@@ -62,7 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--json", action="store_true", help="print the result document on standard output")
     output.add_argument("--quiet", action="store_true", help="print nothing; only the exit status tells")
     output.add_argument(
-        "--export", metavar="DIR", type=Path, help="write a report and the result's files to this folder"
+        "--export", metavar="DIR", type=Path, help="write the result's files and reports to this folder"
+    )
+    output.add_argument(
+        "--report",
+        metavar="KIND[,KIND]",
+        default="html,json",
+        help="with --export: html, xlsx, csv (the differing cells), json (default html,json)",
     )
     output.add_argument(
         "--repair", action="store_true", help="with --export: scripts that make table B what A is, and back"

@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from app.demo.summary import printable, show
-from app.reports.write import write
-from worker.command.arguments import column_map, file_options, memory_mb, plan_of
+from app.reports.write import ReportError, write
+from worker.command.arguments import column_map, file_options, memory_mb, plan_of, report_kinds
 from worker.command.notes import notes, written
 from worker.command.sides import open_side, pin
 from worker.engines import workflow
@@ -74,6 +74,7 @@ def _compare(arguments: argparse.Namespace, folder: Path, report: Report) -> tup
     """The result document, and whether its columns were chosen."""
     plan = plan_of(arguments)
     limit = memory_mb(arguments)
+    kinds = report_kinds(arguments)
     if limit < LIBRARIES_MB + _MIN_MEMORY_MB:
         raise BadPlan(f"--memory-limit must be at least {LIBRARIES_MB + _MIN_MEMORY_MB}MB.")
     if arguments.threads is not None and arguments.threads < 1:
@@ -94,11 +95,19 @@ def _compare(arguments: argparse.Namespace, folder: Path, report: Report) -> tup
     )
     document = outcome.document
     document["compared"] |= {"reading_a": a.account(), "reading_b": b.account()}
-    if arguments.export is not None:
-        files = {file.name: file.path for file in outcome.files}
-        write("html", document, files, arguments.export / "report.html")
-        write("json", document, files, arguments.export / "result.json")
+    files = {file.name: file.path for file in outcome.files}
+    for kind in kinds:
+        _report(kind, document, files, arguments.export / ("result.json" if kind == "json" else f"report.{kind}"))
     return document, plan.columns is not None
+
+
+def _report(kind: str, document: dict[str, Any], files: dict[str, Path], target: Path) -> None:
+    try:
+        write(kind, document, files, target)
+    except ReportError as error:  # nothing differs, so there are no cells to write
+        print(f"concord: {error}", file=sys.stderr)  # noqa: T201 - the command's output
+    except OSError as error:
+        raise BadPlan(f"{target} cannot be written: {error.strerror}.") from error
 
 
 def _print(arguments: argparse.Namespace, document: dict[str, Any], seconds: float) -> None:
