@@ -36,6 +36,10 @@ def owner(database: Instance) -> Iterator[oracledb.Connection]:
             " (:1, :2, :3, :4, date '2026-01-01' + :5)",
             [(n, f"name {n}", Decimal(n) / 4, Decimal(n) / 8, n % 365) for n in range(1000)],
         )
+        for number, fraction in enumerate(("125", "250", "500")):
+            cursor.execute(
+                f"update {OWNER}.t set at = timestamp '2026-01-01 12:00:00.{fraction}' where id = {number}"
+            )
         connection.commit()
         yield connection
         cursor.execute(f"drop user {OWNER} cascade")
@@ -125,7 +129,9 @@ def test_a_query_writes_nothing(owner: oracledb.Connection, database: Instance) 
         ([("NAME", "like", "name 99%"), ("AMOUNT", ">=", "248.25")], 7),
         ([("DAY", "<=", "2026-01-02")], 6),
         ([("BARE", "!=", Decimal("0.125"))], 999),
-        ([("AT", "is null", None)], 1000),
+        ([("AT", "is null", None)], 997),
+        ([("AT", ">=", "2026-01-01 12:00:00.250")], 2),
+        ([("AT", "in", ["2026-01-01 12:00:00.125", "2026-01-01 12:00:00.5"])], 2),
         ([("Mixed", "is not null", None)], 0),
         ([("NAME", "=", "' or 1 = 1 --")], 0),
     ],
@@ -144,6 +150,7 @@ def test_a_table_may_be_filtered(table: OracleTableSource, conditions: Any, coun
         (("ID", "=", "NaN"), "is NUMBER"),
         (("DAY", "=", "yesterday"), "is DATE"),
         (("DAY", "=", "2026-01-01T00:00:00+02:00"), "is DATE"),
+        (("DAY", "=", "2026-01-01T00:00:00.5"), "is DATE"),
         (("NAME", "=", 7), "is VARCHAR2"),
     ],
 )

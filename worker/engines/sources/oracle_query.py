@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -180,27 +181,34 @@ def filtered(source: OracleTableSource, conditions: Sequence[tuple[str, str, Any
         names = []
         for one in value if isinstance(value, list) else [] if value is None else [value]:
             bind = f"w{len(binds)}"
-            binds[bind] = _bound(source.name, columns[name], one)
-            names.append(f":{bind}")
+            form, binds[bind] = _bound(source.name, columns[name], one)
+            names.append(form.format(f":{bind}"))
         operand = f"({', '.join(names)})" if comparator == "in" else "".join(names)
         parts.append(f"{quoted(name)} {comparator} {operand}".rstrip())
         told.append(f"{name} {comparator} {'' if value is None else value}".rstrip())
     return FilteredTable(source, " and ".join(parts), binds, told)
 
 
-def _bound(table: str, column: ColumnInfo, value: Any) -> Any:
+def _bound(table: str, column: ColumnInfo, value: Any) -> tuple[str, Any]:
+    """The SQL around the bind variable, and what is bound. Raises BadPlan.
+
+    The driver binds a datetime as DATE, without its fraction of a second, so a TIMESTAMP travels as text.
+    """
     kind = column.value_type.kind if column.value_type is not None else None
     try:
         if kind is Kind.TEXT and isinstance(value, str):
-            return value
+            return "{}", value
         if kind in NUMERIC and isinstance(value, int | str | Decimal):
             number = Decimal(value)
             if number.is_finite():
-                return number
+                return "{}", number
         if kind in (Kind.TIMESTAMP, Kind.TIMESTAMP_NS) and isinstance(value, str):
             moment = datetime.fromisoformat(value)
-            if moment.tzinfo is None and "TIME ZONE" not in column.oracle_type:
-                return moment
+            if moment.tzinfo is None and column.oracle_type == "DATE" and not moment.microsecond:
+                return "{}", moment
+            if moment.tzinfo is None and re.fullmatch(r"TIMESTAMP\(\d\)", column.oracle_type):
+                text = moment.isoformat(" ", "microseconds")
+                return "to_timestamp({}, 'YYYY-MM-DD HH24:MI:SS.FF6')", text
     except (ArithmeticError, ValueError):
         pass
     raise BadPlan(

@@ -19,9 +19,10 @@ INT64_SAFE_DIGITS = 18
 _NUMBER = r"^-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|\.[0-9]+)$"
 _SCIENTIFIC = r"^-?[0-9](?:\.[0-9]+)?[eE][+-][0-9]{1,3}$"
 _LOOSE_NUMBER = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"
-_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)?$"
-_ZONED = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})$"
-_NANOSECONDS = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?$"
+_DAY = r"(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-[0-9]{2}-[0-9]{2}"  # there is no year 0
+_INSTANT = "^" + _DAY + r"(?:[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)?$"
+_ZONED = "^" + _DAY + r"[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})$"
+_NANOSECONDS = "^" + _DAY + r"[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?$"
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 _MICROSECONDS = pa.timestamp("us")
 _UTC = pa.timestamp("us", "UTC")
@@ -184,18 +185,28 @@ def _instants_as(trimmed: pa.Array, wanted: ValueType) -> pa.Array:
         return fine
     zoned = pc.fill_null(pc.match_substring_regex(trimmed, _ZONED), False)
     if pc.all(zoned).as_py() and len(zoned):
-        return trimmed.cast(_UTC).cast(_MICROSECONDS)
+        return _in_utc(trimmed)
     if not pc.any(zoned).as_py():
         return trimmed.cast(_MICROSECONDS)
-    in_utc = pc.if_else(zoned, trimmed, None).cast(_UTC).cast(_MICROSECONDS)
-    return pc.coalesce(in_utc, pc.if_else(zoned, None, trimmed).cast(_MICROSECONDS))
+    return pc.coalesce(
+        _in_utc(pc.if_else(zoned, trimmed, None)), pc.if_else(zoned, None, trimmed).cast(_MICROSECONDS)
+    )
+
+
+def _in_utc(values: pa.Array) -> pa.Array:
+    """Instants with a zone, in UTC. Raises ArrowInvalid, also for what leaves the years 1 to 9999 thereby."""
+    instants = values.cast(_UTC).cast(_MICROSECONDS)
+    years = pc.min_max(pc.year(instants))
+    if years["min"].is_valid and not 1 <= years["min"].as_py() <= years["max"].as_py() <= 9999:
+        raise pa.ArrowInvalid("an instant is outside the years 1 to 9999 in UTC")
+    return instants
 
 
 def _instants(values: pa.Array, form: str, wanted: pa.DataType) -> pa.Array | None:
     if not pc.all(pc.match_substring_regex(values, form)).as_py():
         return None
     try:
-        return values.cast(wanted)
+        return _in_utc(values) if wanted == _UTC else values.cast(wanted)
     except pa.ArrowInvalid:
         return None
 
