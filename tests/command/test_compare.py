@@ -225,12 +225,14 @@ def test_an_interrupt_leaves_nothing_behind(files: Path) -> None:
     while not list(work.iterdir()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    for _ in range(20):  # a person presses Ctrl-C again
+    for _ in range(
+        5
+    ):  # a person presses Ctrl-C again; one more after the end ends Python itself, as a signal
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(1)
+            process.wait(10)
             break
-    assert process.returncode == 130
+    assert process.returncode in (130, -signal.SIGINT)  # a shell says 130 of both
     assert list(work.iterdir()) == []
 
 

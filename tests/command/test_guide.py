@@ -53,6 +53,7 @@ def address(database: Instance) -> Iterator[str]:
         cursor.execute("drop user sales cascade")
 
 
+@pytest.mark.timeout(400)  # some twenty processes
 def test_every_command_of_the_guide(address: str, database: Instance, tmp_path: Path) -> None:
     pq.write_table(pa.table({"sku": ["A-100", "A-101"], "stock": [12, 8]}), tmp_path / "expected.parquet")
     (tmp_path / "actual.csv").write_text("sku,stock\nA-100,12\nA-101,7\n")

@@ -97,7 +97,9 @@ def _compare(arguments: argparse.Namespace, folder: Path, report: Report) -> tup
     document["compared"] |= {"reading_a": a.account(), "reading_b": b.account()}
     files = {file.name: file.path for file in outcome.files}
     for kind in kinds:
-        _report(kind, document, files, arguments.export / ("result.json" if kind == "json" else f"report.{kind}"))
+        _report(
+            kind, document, files, arguments.export / ("result.json" if kind == "json" else f"report.{kind}")
+        )
     return document, plan.columns is not None
 
 
