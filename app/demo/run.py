@@ -45,6 +45,7 @@ def run(*, port: int, db_port: int, once: bool, as_json: bool, tolerance: str | 
             if as_json:
                 print(json.dumps(document, indent=2, ensure_ascii=False), flush=True)  # noqa: T201
             summary.show(console, document, seconds)
+            summary.suggest(console, document)
             console.print(f"[dim]from nothing to this line: {time.monotonic() - began:.1f} s[/]\n")
             if not once:
                 _say_where(console, home, dsn, api_port)

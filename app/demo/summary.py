@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 _SAMPLES = 3  # rows shown of each kind
+_SUGGESTIONS = 2
 
 
 def show(console: Console, document: dict[str, Any], seconds: float) -> None:
@@ -23,6 +24,13 @@ def show(console: Console, document: dict[str, Any], seconds: float) -> None:
     for section in _samples(document["samples"]):
         console.print(section)
     console.print(f"[dim]compared in {seconds:.1f} s[/]")
+
+
+def suggest(console: Console, document: dict[str, Any]) -> None:
+    """The first rule that is suggested for each of the worst columns, a line each."""
+    found = [column["suggestions"][0] for column in document["columns"] if column.get("suggestions")]
+    for suggestion in found[:_SUGGESTIONS]:
+        console.print(Text(printable(suggestion["sentence"]), style="cyan"))
 
 
 def _title(document: dict[str, Any]) -> str:

@@ -22,6 +22,8 @@ def notes(document: dict[str, Any]) -> Iterator[str]:
     if finding := schema.get("key_finding"):
         best = finding["keys"][0]
         yield f"The key {_listing(best['columns'])} was found: {', '.join(best['reasons'])}."
+    if refused := (document.get("repair") or {}).get("refused"):
+        yield refused
     for column in document["columns"]:
         for suggestion in column.get("suggestions", [])[:1]:
             yield suggestion["sentence"]

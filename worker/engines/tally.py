@@ -84,6 +84,7 @@ class Tally:
 
         `largest_difference` and `mean_difference` are absolute, as decimal text, in the column's unit, for
         times in seconds; they are there when both sides of a differing cell have a finite number or a time.
+        `examples` are of cells that are `changed` in no known way; those of the others are in `patterns`.
         """
         document: dict[str, Any] = {
             "name": self.column.name,
@@ -114,6 +115,7 @@ class Tally:
         document["patterns"] = sorted(
             [*self.found_elsewhere, *patterns], key=lambda found: (-found["count"], found["sentence"])
         )
+        document["examples"] = self._decided_examples().get("changed", [])
         document["suggestions"] = suggest(
             self.column, labels, self._details, self._settled, transitions, self.different
         )
