@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from app.localdb.contract import Column
@@ -15,11 +17,22 @@ if TYPE_CHECKING:
     from app.localdb.session import Session
 
 
+_numbers = itertools.count(1)
+
+
 class ResultCursor:
     """A query's result, read out of PostgreSQL as it is fetched."""
 
-    def __init__(self, session: Session, columns: list[Column], portal: Portal) -> None:
+    def __init__(
+        self,
+        session: Session,
+        columns: list[Column],
+        portal: Portal,
+        nested: Mapping[int, list[Column]] | None = None,
+    ) -> None:
+        """`nested`: what the cursors in CURSOR(...) columns return, by the column's position."""
         self.columns = columns
+        self._nested = nested or {}
         self._session = session
         self._portal = portal
 
@@ -30,12 +43,27 @@ class ResultCursor:
         if nested:
             link.statement_begins()
         try:
-            return self._portal.fetch(count)
+            rows = self._portal.fetch(count)
+            return [self._with_cursors(row) for row in rows] if self._nested else rows
         except PgError as error:
             raise from_postgres(error) from error
         finally:
             if nested:
                 link.statement_ends()
+
+    def _with_cursors(self, row: Row) -> Row:
+        """The rows of each CURSOR(...) column as a cursor of the session; its number takes their place."""
+        values = list(row)
+        for position, columns in self._nested.items():
+            text = values[position]
+            found = [
+                tuple(cell if cell is None else cell.encode() for cell in line)
+                for line in json.loads(text or "[]")
+            ]
+            number = next(_numbers)
+            self._session.cursors[number] = RowsCursor(columns, found)
+            values[position] = b"%d" % number
+        return tuple(values)
 
     def fetch_values(self, count: int) -> list[tuple[Any, ...]]:
         """The same as Python values."""
@@ -43,6 +71,21 @@ class ResultCursor:
 
     def close(self) -> None:
         self._portal.close()
+
+
+class RowsCursor:
+    """Rows that are there already, in PostgreSQL's text form."""
+
+    def __init__(self, columns: list[Column], rows: list[Row]) -> None:
+        self.columns = columns
+        self._rows = rows
+
+    def fetch(self, count: int) -> list[Row]:
+        found, self._rows = self._rows[:count], self._rows[count:]
+        return found
+
+    def close(self) -> None:
+        self._rows = []
 
 
 class ListCursor:

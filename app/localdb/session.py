@@ -369,7 +369,7 @@ class Session:
                 locking=compiled.for_update,
                 lock_wait_ms=wait_ms,
             )
-        return ResultCursor(self, compiled.columns, portal)
+        return ResultCursor(self, compiled.columns, portal, compiled.nested)
 
     def _changes(self, compiled: Compiled) -> Changes:
         self._make_temporary(compiled)

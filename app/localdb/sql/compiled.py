@@ -135,6 +135,7 @@ class Compiled:
     target: tuple[str, str] | None = None  # the table a DML statement changes
     temporary: list[ObjectInfo] = field(default_factory=list)  # the temporary tables among them
     # QUERY
+    nested: dict[int, list[Column]] = field(default_factory=dict)  # CURSOR(...) columns: what each returns
     for_update: bool = False
     skip_locked: bool = False
     nowait: bool = False

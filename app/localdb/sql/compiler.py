@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.localdb.contract import Bind, Kind
+from app.localdb.contract import Bind, Kind, OraType
 from app.localdb.sql import nodes as n
 from app.localdb.sql import statements as s
 from app.localdb.sql.catalog import Catalog
@@ -15,7 +15,8 @@ from app.localdb.sql.parser import Parser
 from app.localdb.sql.parser.control import CONTROL_WORDS, Control
 from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.translate.base import Circumstances, Resolve
-from app.localdb.sql.translate.dml import Dml, shown
+from app.localdb.sql.translate.conversions import shown
+from app.localdb.sql.translate.dml import Dml
 from app.localdb.sql.translate.relation import Output, Relation
 from app.localdb.sql.types import ROWID, Ex, describe
 
@@ -121,6 +122,12 @@ def _query(query: n.Query, asked: Circumstances, binds: list[str]) -> Compiled:
     if asked.add_rowid:
         _add_rowid(relation, found)
     found.columns = [describe(c.name, c.ty, c.ex.nullable) for c in relation.columns]
+    for position, column in enumerate(relation.columns):
+        if column.ty.type is OraType.CURSOR:
+            nested = translator.nested.get(column.ex.sql)
+            if nested is None:
+                raise unsupported("a CURSOR expression outside the select list of the statement")
+            found.nested[position] = nested
     if not all(column.named for column in relation.columns):
         found.options["unnamed"] = True
     found.pg_text = relation.sql if asked.stored else top_text(relation, translator.fresh("top"))

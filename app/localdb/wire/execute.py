@@ -377,7 +377,7 @@ class Executor:
         return [ROW_HEADER, cursor.encoder.encode(rows)]
 
     def _nested(self, parent: ServerCursor, number: int) -> bytes:
-        child = self.cursors.adopt(self._session.cursors[number])
+        child = self.cursors.adopt(self._session.cursors.pop(number))
         parent.children.append(child.id)
         return b"\x01" + describe(child.columns, self._channel.field_version) + ub(child.id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from app.localdb.contract import Bind, OraType
+from app.localdb.contract import Bind, Column, OraType
 from app.localdb.sql import nodes as n
 from app.localdb.sql.catalog import Catalog, ObjectInfo
 from app.localdb.sql.compiled import Param, Variable
@@ -42,6 +42,7 @@ class Base:
         self.params: list[Param] = []
         self.tables: list[tuple[str, str]] = []
         self.temporary: list[ObjectInfo] = []
+        self.nested: dict[str, list[Column]] = {}  # texts of CURSOR expressions
         self.block = Block()
         self.ctes: list[dict[str, Cte]] = []
         self.sequence_allowed = False

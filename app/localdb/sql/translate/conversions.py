@@ -168,6 +168,17 @@ def in_utc(ex: Ex, offset: int = 0) -> Ex:
     return Ex(f"oracle.utc_only({ex.sql})", replace(ex.ty, zone=Zone.UTC), ex.nullable)
 
 
+def shown(ex: Ex) -> Ex:
+    """A value in the text form that contract.Cursor promises: intervals and ROWIDs become text."""
+    ex = in_utc(ex)
+    function = {
+        Family.INTERVAL_DS: "oracle.ds_wire",
+        Family.INTERVAL_YM: "oracle.ym_wire",
+        Family.ROWID: "oracle.rowid_text",
+    }.get(ex.ty.family)
+    return ex if function is None else Ex(f"{function}({ex.sql})", ex.ty, ex.nullable)
+
+
 def to_raw(ex: Ex, offset: int = 0) -> Ex:
     """As RAW; a text is read as hexadecimal."""
     family = ex.ty.family

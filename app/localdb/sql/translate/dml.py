@@ -284,7 +284,7 @@ class Dml(MultiInsert):
                 ex = self._as_target(ex, targets[position], value.offset)
             if ex.sql == "NULL":
                 ex = Ex("NULL::text", ex.ty)
-            self.returned.append(Output(f"C{len(self.returned)}", "", shown(ex)))
+            self.returned.append(Output(f"C{len(self.returned)}", "", c.shown(ex)))
         if self.block.aggregates:
             raise unsupported("an aggregate in RETURNING", node.offset)
         return " RETURNING " + ", ".join(output.ex.sql for output in self.returned)
@@ -369,17 +369,6 @@ class Dml(MultiInsert):
             self._stored(value, column, found, True) for value, column in zip(values, columns, strict=True)
         ]
         return f"WHEN NOT MATCHED{where} THEN INSERT ({names}) VALUES ({', '.join(texts)})"
-
-
-def shown(ex: Ex) -> Ex:
-    """A value in the text form that contract.Cursor promises: intervals and ROWIDs become text."""
-    ex = c.in_utc(ex)
-    function = {
-        Family.INTERVAL_DS: "oracle.ds_wire",
-        Family.INTERVAL_YM: "oracle.ym_wire",
-        Family.ROWID: "oracle.rowid_text",
-    }.get(ex.ty.family)
-    return ex if function is None else Ex(f"{function}({ex.sql})", ex.ty, ex.nullable)
 
 
 def _label(found: ObjectInfo, column: ColumnInfo) -> str:

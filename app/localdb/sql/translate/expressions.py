@@ -30,6 +30,7 @@ from app.localdb.sql.types import (
     Family,
     Ty,
     Zone,
+    describe,
     is_utc,
     literal_text,
     of_type_name,
@@ -296,7 +297,20 @@ class Expressions(Calls):
         raise refuse(936, node.offset)
 
     def _cursor(self, node: n.CursorExpr) -> Ex:
-        raise unsupported("a CURSOR expression", node.offset)
+        """CURSOR(query): its rows as a JSON text, of which the session makes a result of its own."""
+        if self.asked.stored:
+            raise unsupported("a CURSOR expression in a view or table", node.offset)
+        found = self.subquery(node.query)
+        if any(column.ty.type in (None, OraType.CURSOR) for column in found.columns):
+            raise unsupported("a CURSOR expression with a cursor or NULL in it", node.offset)
+        described = [describe(column.name, column.ty, column.ex.nullable) for column in found.columns]
+        if found.fixed is not None or found.distinct:
+            found = found.wrapped(self.fresh("q"))
+        items = ", ".join(_as_read(column.ex) for column in found.columns)
+        rows = f"{found.withs}SELECT json_build_array({items}) AS r{found.suffix}"
+        sql = f"(SELECT coalesce(json_agg(q.r), '[]')::text FROM ({rows}) q)"
+        self.nested[sql] = described
+        return Ex(sql, Ty(OraType.CURSOR))
 
     # -- casts, dates --------------------------------------------------------------------------------------
 
@@ -380,6 +394,13 @@ class Expressions(Calls):
 
     def _field(self, node: n.Field | n.Attribute) -> Ex:
         return self.unknown(node)
+
+
+def _as_read(ex: Ex) -> str:
+    """A value as the text that PostgreSQL would send for it."""
+    if ex.ty.family is Family.BOOLEAN:
+        return f"CASE WHEN {ex.sql} THEN 't' WHEN NOT {ex.sql} THEN 'f' END"
+    return f"({c.shown(ex).sql})::text"
 
 
 _EXTRACTS: dict[Family, frozenset[str]] = {
