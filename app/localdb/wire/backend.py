@@ -117,7 +117,7 @@ class BackendSession(Session, Protocol):
         ...
 
     @property
-    def cursors(self) -> Mapping[int, Cursor]:
+    def cursors(self) -> dict[int, Cursor]:
         """Nested cursors by the number that stands in a row's CURSOR column."""
         ...
 
