@@ -15,6 +15,7 @@ from datetime import timedelta
 import structlog
 import uvicorn
 from litestar import Litestar, Router
+from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.types import Receive, Scope, Send
 
@@ -160,6 +161,7 @@ def create_app(settings: Settings) -> Litestar:
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=docs_config(health.VERSION),
         plugins=[StrictStructPlugin()],
+        cors_config=_cors(settings.cors_origins.split()),
         request_max_body_size=settings.max_body_bytes,
         state=state,
         lifespan=[lifespan],
@@ -186,6 +188,21 @@ async def _start(state: State, settings: Settings) -> None:
             state.started.set()
             log.info("ready", dsn=settings.db_dsn)
             return
+
+
+def _cors(origins: list[str]) -> CORSConfig | None:
+    """Who may call from pages of another origin: nobody unless named. Tokens travel in headers, never in cookies."""
+    if not origins:
+        return None
+    exposed = ["X-Request-ID", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"]
+    return CORSConfig(
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID", "Idempotency-Key"],
+        allow_credentials=False,
+        expose_headers=[*exposed, "Idempotent-Replayed"],
+        max_age=600,
+    )
 
 
 async def _tidy_logins(state: State) -> None:

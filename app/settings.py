@@ -109,6 +109,10 @@ class Settings:
         "requests that one user or key may send in a minute to all API processes; 0 = no limit",
         minimum=0,
     )
+    cors_origins: str = knob(
+        "",
+        "origins whose pages may call the API, separated by blanks, e.g. https://dash.example.com; none if absent",
+    )
     max_body_bytes: int = knob(1024 * 1024, "largest request body, bytes", minimum=1024)
     poll_interval: float = knob(
         0.25, "seconds between two looks at changed job rows for the WebSocket", minimum=0.05, maximum=60
