@@ -103,15 +103,26 @@ BINARY = Type(
 DATE = Type("date", pa.timestamp("s"), INSTANTS.map(lambda t: t.replace(microsecond=0)))
 TIMESTAMP = Type("timestamp", pa.timestamp("us"), INSTANTS)
 ZONED_TIMESTAMP = Type("zoned", pa.timestamp("us", "UTC"), ZONED)
+NANOSECONDS = Type(
+    "nanoseconds", pa.timestamp("ns"), st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1))
+)
+NANOSECOND_TEXT = Type(
+    "nanosecond text",
+    pa.string(),
+    INSTANTS,
+    ValueType(Kind.TIMESTAMP_NS),
+    encode=lambda v: None if v is None else v.isoformat(" ", "microseconds") + "000",
+)
 
 ALIKE = [
     INTEGER, SHORT_DECIMAL, DECIMAL, WIDE_DECIMAL, NUMBER, DOUBLE, BOOLEAN, TEXT, CHAR, BINARY, DATE,
-    TIMESTAMP, ZONED_TIMESTAMP,
+    TIMESTAMP, ZONED_TIMESTAMP, NANOSECONDS, NANOSECOND_TEXT,
 ]  # fmt: skip
 TYPE_PAIRS = [(t, t) for t in ALIKE] + [
     (INTEGER, DECIMAL), (SHORT_DECIMAL, DECIMAL), (DECIMAL, NUMBER), (NUMBER, INTEGER), (WIDE_DECIMAL, INTEGER),
     (DOUBLE, NUMBER), (SHORT_DECIMAL, DOUBLE), (TEXT, CHAR), (CHAR, TEXT), (DATE, TIMESTAMP),
     (ZONED_TIMESTAMP, TIMESTAMP), (WIDE_DECIMAL, NUMBER), (INTEGER, DOUBLE),
+    (NANOSECONDS, NANOSECOND_TEXT), (NANOSECOND_TEXT, TIMESTAMP), (TIMESTAMP, NANOSECONDS),
 ]  # fmt: skip
 NUMERIC = {"integer", "decimal(5,2)", "decimal(9,6)", "decimal(38,10)", "number", "double"}
 
@@ -234,7 +245,7 @@ def fitting(value: Any, kind: Type) -> list[Any]:
         return [value.rstrip(" ")]
     if kind.name == "number":
         return [Decimal(value)]
-    if kind.name == "timestamp" and isinstance(value, datetime) and value.tzinfo is None:
+    if kind.name in ("timestamp", "nanosecond text") and isinstance(value, datetime) and value.tzinfo is None:
         return [value]
     return []
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.engines.naive import Naive
-from tests.engines.tables import INTEGER, TEXT, Pair, Viewed, pairs
+from tests.engines.tables import CHAR, INTEGER, TEXT, Pair, Viewed, pairs
 from worker.engines import (
     ArrowDuckDBComparison,
     ColumnRule,
@@ -214,3 +214,11 @@ def test_a_thousand_columns() -> None:
     rows_b = [row | {f"C{n}": -1} for n, row in enumerate(rows_a)]
     pair = Pair(["K0"], columns, types, rows_a, rows_b, {})
     check(document(pair), pair.expected(), pair)
+
+
+def test_blanks_that_were_padding_are_no_null_however_rows_come() -> None:
+    rows_a = [{"K0": 1, "C0": "    "}, {"K0": 2, "C0": "    "}, {"K0": 3, "C0": None}]
+    rows_b = [{"K0": 1, "C0": "    "}, {"K0": 2, "C0": None}, {"K0": 3, "C0": "    "}]
+    pair = Pair(["K0"], ["C0"], {"K0": (INTEGER, INTEGER), "C0": (CHAR, CHAR)}, rows_a, rows_b, {})
+    for by_column in ((True, True), (True, False), (False, True), (False, False)):
+        check(document(pair, by_column=by_column), pair.expected(), pair)

@@ -9,12 +9,14 @@ hashes prove different values; two different values have equal hashes with odds 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from worker.engines.canonical import canonical
 from worker.engines.values import Kind, ValueType
@@ -25,6 +27,9 @@ Mask = npt.NDArray[np.bool_]
 _CHUNK = 1 << 17
 """Rows a step of comparing: a chunk of every array involved stays in the processor's cache."""
 _EXACT_DIGITS = 18
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_YEAR_1, _YEAR_10000 = -62_135_596_800, 253_402_300_800
+_PLAIN_INSTANT = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d{9}$"
 _NULL_HASH = np.uint64(0x6A09E667F3BCC908)
 _AS_THEY_ARE = frozenset(
     {Kind.INTEGER, Kind.BOOLEAN, Kind.DOUBLE, Kind.TIMESTAMP, Kind.INTERVAL_MONTHS, Kind.DECIMAL}
@@ -61,7 +66,9 @@ def narrow(
     With `stored` the values are in the storage form of `wanted` already.
     """
     if wanted.kind in (Kind.TEXT, Kind.BINARY) and own.kind is wanted.kind:
-        return _hashed_bytes(array, padded=padded)
+        return _hashed_bytes(array, padded=padded, stored=stored)
+    if wanted.kind is Kind.TIMESTAMP_NS:
+        return _hashed_instants(array, own)
     if not stored:
         array = canonical(array, own, wanted, padded=padded)
     match wanted.kind:
@@ -78,7 +85,7 @@ def narrow(
         case Kind.INTEGER | Kind.DOUBLE | Kind.TIMESTAMP | Kind.INTERVAL_MONTHS:
             return _filled(_buffer(array, np.int64, 1), array)
         case _:
-            return _hashed_bytes(array, padded=False)
+            return _hashed_bytes(array, stored=True)
 
 
 def widen(column: Narrow, value_type: ValueType) -> pa.Array:
@@ -146,7 +153,8 @@ def codes(columns: list[Narrow]) -> npt.NDArray[np.uint64]:
     return code
 
 
-def _hashed_bytes(array: pa.Array, *, padded: bool) -> Narrow:
+def _hashed_bytes(array: pa.Array, *, padded: bool = False, stored: bool = False) -> Narrow:
+    """Text or bytes as a source has them, or in storage form: there blanks that were padding are '', not NULL."""
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_null(array.type):
@@ -155,14 +163,71 @@ def _hashed_bytes(array: pa.Array, *, padded: bool) -> Narrow:
         array = array.cast(pa.binary())
     series = pl.Series(array)
     text = series.dtype == pl.String
-    sizes = series.str.len_bytes() if text else series.bin.size()
-    null = sizes.fill_null(0).to_numpy() == 0  # '' is NULL
+    if stored:
+        null = series.is_null().to_numpy()
+    else:  # '' is NULL
+        sizes = series.str.len_bytes() if text else series.bin.size()
+        null = sizes.fill_null(0).to_numpy() == 0
     if padded and text:
         series = series.str.strip_chars_end(" ")
     values = series.hash().to_numpy(writable=bool(null.any()))
     if null.any():
         values[null] = _NULL_HASH
     return Narrow(values)
+
+
+def _hashed_instants(array: pa.Array, own: ValueType) -> Narrow:
+    """Instants to the nanosecond, as Arrow's or as canonical text: hashed without being written as text.
+
+    Text that is no date of the years 1 to 9999 of today's calendar (Oracle also has the Julian one) is
+    hashed as text; so are Arrow's instants of other years.
+    """
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if pa.types.is_date(array.type):
+        array = array.cast(pa.timestamp("s"))
+    if pa.types.is_timestamp(array.type):
+        per = _PER_SECOND[array.type.unit]
+        units = array.cast(pa.timestamp(array.type.unit, array.type.tz)).view(pa.int64()).fill_null(0)
+        whole = units.to_numpy(zero_copy_only=False)
+        seconds, nanoseconds = whole // per, whole % per * (_PER_SECOND["ns"] // per)
+        text = None
+    else:
+        text = array.cast(pa.large_string())
+        seconds, nanoseconds = _parsed_instants(text)
+    values = scatter(scatter(seconds.view(np.uint64)) + nanoseconds.view(np.uint64))
+    odd = np.flatnonzero((seconds < _YEAR_1) | (seconds >= _YEAR_10000))
+    if odd.size:
+        texts = (canonical(array, own, ValueType(Kind.TIMESTAMP_NS)) if text is None else text).take(odd)
+        values[odd] = _hashed_bytes(texts, stored=True).values
+    if array.null_count:
+        values[array.is_null().to_numpy(zero_copy_only=False)] = _NULL_HASH
+    return Narrow(values)
+
+
+def _parsed_instants(text: pa.Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Seconds since 1970 and nanoseconds; seconds out of range where the text is no such date."""
+    plain = pc.fill_null(pc.match_substring_regex(text, _PLAIN_INSTANT), False)
+    seconds, nanoseconds = np.full(len(text), _YEAR_10000), np.zeros(len(text), np.int64)
+    rows = np.flatnonzero(plain.to_numpy(zero_copy_only=False))
+    dates = pc.utf8_slice_codeunits(text.take(rows), 0, 19)
+    try:
+        parsed = dates.cast(pa.timestamp("s"))
+    except pa.ArrowInvalid:  # 29 February 1500 and the like
+        known = np.array([_is_date(date) for date in dates.to_pylist()], np.bool_)
+        rows, parsed = rows[known], dates.filter(pa.array(known)).cast(pa.timestamp("s"))
+    seconds[rows] = parsed.view(pa.int64()).to_numpy(zero_copy_only=False)
+    fraction = pc.utf8_slice_codeunits(text.take(rows), 20, 29).cast(pa.int64())
+    nanoseconds[rows] = fraction.to_numpy(zero_copy_only=False)
+    return seconds, nanoseconds
+
+
+def _is_date(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _buffer(array: pa.Array, kind: npt.DTypeLike, words: int) -> npt.NDArray[Any]:
