@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -235,15 +235,14 @@ class Run:
             return await self.storage.progress(job_id, token, None, None)
         heard.news = False
         return await self.storage.progress(
-            job_id, token, heard.fraction * 100, heard.step, self._estimated_completion()
+            job_id, token, heard.fraction * 100, heard.step, self._seconds_left()
         )
 
-    def _estimated_completion(self) -> datetime | None:
+    def _seconds_left(self) -> float | None:
         done = self._heard.fraction
         if done < _ESTIMATE_FROM:
             return None
-        elapsed = time.monotonic() - self._started
-        return datetime.now(UTC) + timedelta(seconds=elapsed * (1 - done) / done)
+        return (time.monotonic() - self._started) * (1 - done) / done
 
     # What it may use
 

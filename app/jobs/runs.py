@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +11,9 @@ import oracledb
 from app.jobs.models import ClaimedJob, JobError
 from app.jobs.rows import from_json, to_json
 from app.oracle.errors import NotFoundError
-from app.oracle.pool import NUMBER_OUT, TEXT_OUT, OraclePool, Out, to_database
+from app.oracle.pool import NUMBER_OUT, TEXT_OUT, OraclePool, Out
+
+_LONGEST_ESTIMATE = 366 * 86400.0  # seconds
 
 
 class RunStorage:
@@ -64,20 +65,18 @@ class RunStorage:
         run_token: int,
         percentage: float | None,
         step: str | None,
-        estimated_completion: datetime | None = None,
+        seconds_left: float | None = None,
     ) -> str:
         """Write progress, and hear what to do: GO, CANCEL (stop, then `cancelled`) or STOP (fence lost).
 
-        With all three None nothing is written: it only asks.
+        seconds_left: until the job is expected to end, by the clock of the database. With all three None nothing is written: it only asks.
         """
         binds = {
             "job_id": job_id,
             "run_token": run_token,
             "percentage": None if percentage is None else round(min(max(percentage, 0.0), 100.0), 2),
             "step": step[:200] if step else None,
-            "estimated_completion": None
-            if estimated_completion is None
-            else to_database(estimated_completion),
+            "seconds_left": None if seconds_left is None else round(min(seconds_left, _LONGEST_ESTIMATE), 1),
             "verdict": TEXT_OUT,
         }
         sql = """
@@ -86,7 +85,8 @@ class RunStorage:
                                  ,in_run_token => :run_token
                                  ,in_percentage => :percentage
                                  ,in_step => :step
-                                 ,in_estimated_completion => :estimated_completion
+                                 ,in_estimated_completion => sys_extract_utc(systimestamp)
+                                                             + numtodsinterval(:seconds_left, 'SECOND')
                                  ,out_verdict => :verdict);
             end;"""
         outs = await self._pool.block("progress", sql, binds, idempotent=True)

@@ -42,6 +42,23 @@ def test_two_workers_never_run_the_same_job(queue: Queue, start: Start, tmp_path
     assert len(by_worker) == 2, by_worker
 
 
+def test_progress_and_the_expected_end_are_written_by_the_databases_clock(queue: Queue, start: Start) -> None:
+    start()
+    job = queue.enqueue(do="sleep", seconds=300)
+    wait_for(lambda: queue.row(job, "estimated_completion"), what="the estimate")
+    percentage, step, left = queue.rows(
+        """select progress_percentage, current_step
+                 ,extract(minute from (estimated_completion - updated_at)) * 60
+                  + extract(second from (estimated_completion - updated_at))
+             from comparison_jobs where job_id = :id""",
+        id=job,
+    )[0]
+    assert (percentage, step) == (50, "doing sleep")
+    assert 0 < left < 20
+    queue.call("cancel", job, "ada")
+    queue.wait(job, "CANCELLED")
+
+
 def test_a_failing_job_is_tried_again_later_and_says_why(queue: Queue, start: Start) -> None:
     start()
     job = queue.enqueue(do="segfault")
