@@ -44,10 +44,10 @@ PSYCOPG = """
 import json, sys, time, datetime as dt
 import psycopg
 socket, table, rows, repeat = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-found = {"fetch": [], "copy": []}
+found = {"fetch": [], "copy": [], "fetch cpu": [], "copy cpu": []}
 with psycopg.connect(host=socket, user="postgres", dbname=sys.argv[5]) as connection:
     for _ in range(repeat):
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         with connection.cursor(name="c") as cursor:
             cursor.execute(f"select {sys.argv[6]} from {table}")
             count = 0
@@ -55,18 +55,20 @@ with psycopg.connect(host=socket, user="postgres", dbname=sys.argv[5]) as connec
                 count += len(batch)
         assert count == rows, count
         found["fetch"].append(time.perf_counter() - began)
+        found["fetch cpu"].append((time.process_time() - used) / rows * 1e6)
     moment = dt.datetime(2026, 1, 1, 12, 30, 15, 123456)
     data = [(n, n % 977, n % 2, n % 30000, f"name {n}", f"city {n % 500}", f"a note of row {n}", moment,
              moment.replace(microsecond=0), n / 100) for n in range(rows)]
     for _ in range(repeat):
         with connection.cursor() as cursor:
             cursor.execute(f"create table public.copied as select {sys.argv[6]} from {table} limit 0")
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.process_time()
             with cursor.copy("copy public.copied from stdin") as copy:
                 for row in data:
                     copy.write_row(row)
             connection.commit()
             found["copy"].append(time.perf_counter() - began)
+            found["copy cpu"].append((time.process_time() - used) / rows * 1e6)
             cursor.execute("drop table public.copied")
             connection.commit()
 print(json.dumps(found))
@@ -80,6 +82,12 @@ def timed(task: Callable[[], None], repeat: int) -> list[float]:
         task()
         seconds.append(time.perf_counter() - began)
     return seconds
+
+
+def cpu_seconds(process: int) -> float:
+    """User and system time of a process so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_memory_mb(process: int) -> float:
@@ -124,9 +132,22 @@ def measure(server: LocalProcess, modules: Path, rows: int, repeat: int) -> dict
         cursor.execute("truncate table bench_loaded")
         connection.direct_path_load(owner, "bench_loaded", NAMES, data)
 
-    found = {"fetch": timed(fetch, repeat), "frames": timed(frames, repeat)}
+    def costs(name: str, task: Callable[[], None]) -> list[float]:
+        """Wall seconds; prints CPU time a row, which other work on the machine disturbs less."""
+        assert server.process is not None
+        ours, theirs = cpu_seconds(server.process.pid), time.process_time()
+        seconds = timed(task, repeat)
+        count = rows * repeat / 1e6
+        print(
+            f"{name}: CPU {(cpu_seconds(server.process.pid) - ours) / count:.1f} us a row in the server,"
+            f" {(time.process_time() - theirs) / count:.1f} in the client",
+            flush=True,
+        )
+        return seconds
+
+    found = {"fetch": costs("fetch", fetch), "frames": costs("frames", frames)}
     print(f"server after fetching: {peak_memory_mb(server.process.pid):.0f} MB at its peak", flush=True)
-    found["load"] = timed(load, repeat)
+    found["load"] = costs("load", load)
     cursor.execute("select count(*) from bench_loaded")
     assert cursor.fetchone() == (rows,)
     print(f"server after loading: {peak_memory_mb(server.process.pid):.0f} MB at its peak", flush=True)
@@ -140,7 +161,10 @@ def measure(server: LocalProcess, modules: Path, rows: int, repeat: int) -> dict
     )  # fmt: skip
     if done.returncode:
         raise SystemExit(done.stderr)
-    return found | {f"psycopg {name}": seconds for name, seconds in json.loads(done.stdout).items()}
+    other = json.loads(done.stdout)
+    for name in ("fetch", "copy"):
+        print(f"psycopg {name}: CPU {statistics.median(other.pop(f'{name} cpu')):.1f} us a row in the client")
+    return found | {f"psycopg {name}": seconds for name, seconds in other.items()}
 
 
 def first_connection(folder: Path) -> float:
