@@ -101,7 +101,7 @@ class Session:
                 time.sleep(0.1)
                 continue
             for _ in range(self._random.randint(5, 60)):
-                if time.monotonic() >= self._until:
+                if time.monotonic() >= self._until or not connection.is_healthy():
                     break
                 self._step(connection)
             if self._random.random() < 0.9:
@@ -133,7 +133,7 @@ class Session:
 
     def _lob(self, connection: oracledb.Connection, cursor: oracledb.Cursor) -> None:
         cursor.execute(
-            "select text from soak where id between :1 and :1 + 5", [self._random.randint(1, 1900)]
+            "select text from soak where id between :low and :low + 5", low=self._random.randint(1, 1900)
         )
         assert all(len(text.read()) == 3000 for (text,) in cursor)
 
@@ -154,10 +154,12 @@ class Session:
         )
 
     def _cancel(self, connection: oracledb.Connection, cursor: oracledb.Cursor) -> None:
-        connection.call_timeout = 30
-        try:
-            cursor.execute("begin dbms_session.sleep(1); end;")
-        finally:
+        """A call that takes too long. Where the machine is so slow that the driver gives the connection up,
+        nothing may be set on it any more: the driver would crash."""
+        connection.call_timeout = 400
+        with contextlib.suppress(oracledb.Error):
+            cursor.execute("begin dbms_session.sleep(2); end;")
+        if connection.is_healthy():
             connection.call_timeout = 0
 
     def _undone(self, connection: oracledb.Connection, cursor: oracledb.Cursor) -> None:

@@ -55,20 +55,13 @@ KNOWN = {
     ),
     "text that is not valid UTF-8 cannot be stored": "cursor_2032 hooks_1107",
     "a PL/SQL function with a REF CURSOR parameter cannot be called from SQL": "cursor_2209 cursor_2309",
-    "a reserved word as a bind of RETURNING has another error number": "cursor_2215 cursor_2315",
-    "index-organized tables are not there": (
-        "cursor_2220 cursor_2221 cursor_2319 cursor_2320 data_types_3401 data_types_3402 data_types_3406"
-    ),
+    "ROWIDs of other forms than a table's are refused": "data_types_3402",
     "TO_NCLOB is described as CLOB": "cursor_2518",
     "batch errors come in the order of their rows": "cursor_2722",
     "an expression's column is described as NOT NULL": "data_types_1000 data_types_2600",
     "years before Christ are not there": "data_types_1118",
-    "the precision of INTERVAL YEAR TO MONTH is not described": "data_types_1406",
     "a stored LOB cannot be written through its locator": (
         "data_types_1504 data_types_1508 data_types_1517 data_types_2503 data_types_2506 data_types_2514"
-    ),
-    "a BINARY_INTEGER bind is rounded inside the block": (
-        "data_types_1833 data_types_1834 data_types_1835 data_types_1836"
     ),
     "TIMESTAMP WITH TIME ZONE keeps the instant, not the zone": "data_types_2300",
     "the JSON type and OSON are not there; JSON is text with IS JSON": (
