@@ -93,7 +93,8 @@ class ArrowDuckDBComparison(Comparison):
         for number, part in enumerate(parts):
             meter.pairing(number, count)
             if matched is None:
-                matched = match(self._keys(part, how, lambda *_: None), meter.tick)
+                keys = self._keys(part, how, lambda *_: None)
+                matched = crew.wait(crew.start(match, keys, crew.check))
             PartComparison(part, matched, number, count, how, findings).run()
             matched = None
             for rows in part:
@@ -114,7 +115,7 @@ class ArrowDuckDBComparison(Comparison):
         weight = sum(side.bytes + _ROW_BYTES * side.count for side in keys)
         if weight > budget:
             return _pieces(weight, budget), None
-        matched = match(keys, how.meter.tick)
+        matched = how.crew.wait(how.crew.start(match, keys, how.crew.check))
         cells = (matched.map.repeated_a.size + matched.map.repeated_b.size) * len(how.layout.columns)
         if cells * _CELL_BYTES > self._memory_bytes:
             return _pieces(cells * _CELL_BYTES, self._memory_bytes), None

@@ -8,6 +8,7 @@ hashes prove different values; two different values have equal hashes with odds 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,6 +27,7 @@ Mask = npt.NDArray[np.bool_]
 
 _CHUNK = 1 << 17
 """Rows a step of comparing: a chunk of every array involved stays in the processor's cache."""
+_TICK_ROWS = 1 << 20
 _EXACT_DIGITS = 18
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _YEAR_1, _YEAR_10000 = -62_135_596_800, 253_402_300_800
@@ -111,12 +113,19 @@ def picked(column: Narrow, rows: Rows) -> Narrow:
     return Narrow(column.values[rows], None if column.valid is None else column.valid[rows])
 
 
-def mismatches(a: Narrow, b: Narrow, partner: npt.NDArray[Any]) -> Rows:
-    """The rows of A that have a partner in B (`partner[row]`, or -1) and differ from it, ascending."""
+def mismatches(
+    a: Narrow, b: Narrow, partner: npt.NDArray[Any], tick: Callable[[], None] = lambda: None
+) -> Rows:
+    """The rows of A that have a partner in B (`partner[row]`, or -1) and differ from it, ascending.
+
+    `tick` is called as work goes on and may raise.
+    """
     found: list[Rows] = []
     if a.values.size == 0 or b.values.size == 0:
         return np.empty(0, np.int64)
     for start in range(0, a.values.size, _CHUNK):
+        if start % _TICK_ROWS == 0:
+            tick()
         end = min(start + _CHUNK, a.values.size)
         rows_b = partner[start:end].astype(np.int64, copy=False)
         different = np.take(b.values, rows_b, mode="clip") != a.values[start:end]

@@ -140,7 +140,7 @@ class PartComparison:
     def _compare(self, position: int, loaded: tuple[LoadedColumn, LoadedColumn]) -> None:
         """One column of the rows whose key is unique on both sides."""
         partner, crew, tick = self._map.partner, self._how.crew, self._how.meter.tick
-        rows = mismatches(loaded[0].narrow, loaded[1].narrow, partner)
+        rows = mismatches(loaded[0].narrow, loaded[1].narrow, partner, tick)
         if self._how.paranoid and not is_exact(self._how.layout.values[position].type):
             rows = np.sort(np.concatenate([rows, self._unequal_bytes(loaded, rows)]))
         at_once = max(_CELLS_AT_A_TIME, self._how.keep_bytes // max(c.value_bytes for c in loaded))
