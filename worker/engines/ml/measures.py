@@ -23,6 +23,7 @@ Counts = npt.NDArray[np.int64]
 
 FEW_VALUES = 20
 _FILL = 1e-4
+_GRID = 4  # whole numbers within a range of so many times their count are counted, not sorted
 _LEAST_DEVIATION = 1e-3
 
 
@@ -40,30 +41,41 @@ class Shift:
 
 def shift_of_numbers(a: Floats, b: Floats) -> Shift:
     """Both without NULL and NaN, finite, not empty."""
-    a, b = np.sort(a), np.sort(b)
-    both = np.concatenate([a, b])
-    both.sort(kind="stable")  # two runs: a merge
-    at_a, at_b = np.searchsorted(a, both, "right") / a.size, np.searchsorted(b, both, "right") / b.size
-    apart = np.abs(at_a - at_b)
-    area = float(np.dot(apart[:-1], np.diff(both)))
-    norm = max(float(a.std()), _LEAST_DEVIATION)
-    values = 1 + int(np.count_nonzero(a[1:] != a[:-1]))
-    if values > FEW_VALUES:
-        edges = np.linspace(both[0], both[-1], int(np.ceil(np.log2(both.size))) + 2)
-        counts_a, counts_b = _histogram(a, edges), _histogram(b, edges)
+    points, below_a, below_b = _counted(a, b)
+    apart = np.abs(below_a / a.size - below_b / b.size)
+    area = float(np.dot(apart[:-1], np.diff(points)))
+    counts = np.diff(below_a, prepend=0), np.diff(below_b, prepend=0)
+    if np.count_nonzero(counts[0]) > FEW_VALUES:
+        edges = np.linspace(points[0], points[-1], int(np.ceil(np.log2(a.size + b.size))) + 2)
+        at = np.searchsorted(points, edges[:-1], "left")  # a bin holds its lower edge, the last one both
+        counts_a, counts_b = (_sums(below, at) for below in (below_a, below_b))
     else:
-        keys = np.unique(both)
-        counts_a, counts_b = (
-            np.searchsorted(side, keys, "right") - np.searchsorted(side, keys, "left") for side in (a, b)
-        )
+        present = (counts[0] + counts[1]) > 0
+        counts_a, counts_b = counts[0][present], counts[1][present]
     effective = a.size * b.size / (a.size + b.size)
     return Shift(
         psi=_psi(counts_a, counts_b),
         jensen_shannon=_jensen_shannon(counts_a, counts_b),
         bins=counts_a.size,
-        wasserstein=area / norm,
+        wasserstein=area / max(float(a.std()), _LEAST_DEVIATION),
         ks_p_value=float(np.clip(kstwo.sf(apart.max(), np.round(effective)), 0, 1)),
     )
+
+
+def _counted(a: Floats, b: Floats) -> tuple[Floats, Counts, Counts]:
+    """Points in ascending order, and how many values of a and of b are not above each.
+
+    Whole numbers of a narrow range are counted without sorting; each number of the range is then a point.
+    """
+    low, high = min(a.min(), b.min()), max(a.max(), b.max())
+    if high - low <= _GRID * (a.size + b.size) and not (np.mod(a, 1).any() or np.mod(b, 1).any()):
+        width = int(high - low) + 1
+        counts = (np.bincount((side - low).astype(np.int64), minlength=width) for side in (a, b))
+        below_a, below_b = (np.cumsum(count) for count in counts)
+        return low + np.arange(width), below_a, below_b
+    points = np.unique(np.concatenate([a, b]))
+    below_a, below_b = (np.searchsorted(np.sort(side), points, "right") for side in (a, b))
+    return points, below_a, below_b
 
 
 def shift_of_categories(a: Counts, b: Counts) -> Shift:
@@ -81,10 +93,10 @@ def shift_of_categories(a: Counts, b: Counts) -> Shift:
     )
 
 
-def _histogram(ordered: Floats, edges: Floats) -> Counts:
-    """Values per bin; a bin holds its lower edge, the last one both."""
-    at = np.searchsorted(ordered, edges[:-1], "left")
-    return np.diff(np.append(at, ordered.size)).astype(np.int64)
+def _sums(below: Counts, at: Counts) -> Counts:
+    """Values from each point up to the next one; `below` counts those not above each point."""
+    before = np.append(0, below)
+    return np.diff(np.append(before[at], before[-1]))
 
 
 def _psi(a: Counts, b: Counts) -> float:
