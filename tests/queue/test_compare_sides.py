@@ -86,6 +86,7 @@ def results(queue: Queue, job: str) -> dict[str, Any]:
 TABLE = {"table": f"{OWNER}.PRICES"}
 
 
+@pytest.mark.timeout(300)  # three comparisons, each in a process of its own
 def test_any_kind_of_side_against_any_other(queue: Queue, worker: WorkerProcess) -> None:
     csv = {"file": "prices.csv", "csv": {"delimiter": ";"}}
     mapped = submit(queue, TABLE, csv, column_map={"ID": "NR"}, key=["ID"])
