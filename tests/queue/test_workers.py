@@ -115,7 +115,7 @@ def test_cancel_of_a_running_job_is_effective_within_two_seconds(
     marks = tmp_path / "marks"
     start()
     job = queue.enqueue(do="sleep", seconds=300, mark=str(marks))
-    child = wait_for(lambda: marks.exists() and marks.read_text().split())[0]
+    child = wait_for(lambda: (marks.exists() and marks.read_text().split()) or None)[0]
     asked = time.monotonic()
     assert queue.call("cancel", job, "ada") == "RUNNING"
     queue.wait(job, "CANCELLED", 5)
@@ -153,7 +153,7 @@ def test_after_the_grace_a_job_goes_back_with_its_attempt(
     marks = tmp_path / "marks"
     worker = start(drain_seconds=1)
     job = queue.enqueue(do="sleep", seconds=300, mark=str(marks))
-    child = wait_for(lambda: marks.exists() and marks.read_text().split())[0]
+    child = wait_for(lambda: (marks.exists() and marks.read_text().split()) or None)[0]
     told = time.monotonic()
     worker.signal(number)
     assert worker.wait(11) == 0
@@ -180,7 +180,7 @@ def test_sigquit_leaves_at_once_and_another_worker_runs_the_job(
     marks, file = tmp_path / "marks", tmp_path / "go"
     worker = start(drain_seconds=300)
     job = queue.enqueue(do="finish after", file=str(file), mark=str(marks))
-    child = wait_for(lambda: marks.exists() and marks.read_text().split())[0]
+    child = wait_for(lambda: (marks.exists() and marks.read_text().split()) or None)[0]
     worker.signal(signal.SIGQUIT)
     assert worker.wait(5) == 131
     wait_for(lambda: not Path(f"/proc/{child}").exists())
