@@ -32,8 +32,11 @@ from worker.engines.pushdown import PushdownComparison
 from worker.engines.repair import repair_of
 from worker.engines.sources.base import Source
 
-_KEY_SHARE = 0.3  # of the work, where the key must be found first
-_ANALYSIS_SHARE = 0.25  # of the rest, where an analysis is wanted
+_KEY_SHARES = (
+    0.4,
+    0.75,
+)  # where rows come once, and where columns are read again; of the work, where the key must be found first
+_ANALYSIS_SHARES = (0.25, 0.65)  # the same; of the rest, where an analysis is wanted
 
 Checkpoint = dict[str, Any]
 
@@ -102,9 +105,10 @@ class _Workflow:
         steps: list[dict[str, Any]] = []
         finding: dict[str, Any] | None = None
         if plan.key is None and not self._declares_key():
-            plan, finding = self._find_key(plan, _within(progress, 0.0, _KEY_SHARE), steps)
-            progress = _within(progress, _KEY_SHARE, 1.0)
-        comparing = 1 - _ANALYSIS_SHARE if self.wanted.ml else 1.0
+            share = _KEY_SHARES[self._by_column]
+            plan, finding = self._find_key(plan, _within(progress, 0.0, share), steps)
+            progress = _within(progress, share, 1.0)
+        comparing = 1 - _ANALYSIS_SHARES[self._by_column] if self.wanted.ml else 1.0
         with self._differences() as kept:
             document = self._compare(plan, kept, _within(progress, 0.0, comparing), steps)
             if finding is not None:
@@ -128,6 +132,10 @@ class _Workflow:
         document["critical"] = critical(document)
         fit(document)
         return Outcome(document, files)
+
+    @property
+    def _by_column(self) -> bool:
+        return self.source.by_column and self.target.by_column
 
     @property
     def _exported(self) -> bool:
