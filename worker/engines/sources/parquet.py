@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from worker.engines.sources.columns import columns_of
 from worker.engines.sources.file import SourceFile
 
 BATCH_ROWS = 131_072
+_LEAST_ROWS = 8_192
+_BYTES_AT_A_TIME = 1 << 26
 _VALUES_AT_A_TIME = 1 << 20
 """Rows of one column in a batch that Polars reads; half as many of two columns, and so on."""
 
@@ -40,6 +43,7 @@ class ParquetSource:
             self._pieces = file.metadata.num_row_groups
             sizes = [file.metadata.row_group(n).num_rows for n in range(self._pieces)]
             self._starts = np.cumsum([0, *sizes]).tolist()
+            self._width = _bytes_a_row(file.metadata)
             self._plain = {
                 field.name: field.type
                 for field in file.schema_arrow
@@ -85,13 +89,19 @@ class ParquetSource:
         return bool(columns) and self._plain.keys() >= set(columns)
 
     def _by_polars(self, columns: Sequence[str], start: int, end: int) -> Iterator[pa.RecordBatch]:
-        step = max(BATCH_ROWS, _VALUES_AT_A_TIME // len(columns))
+        width = sum(self._width.get(name, 0) for name in columns)
+        rows = max(BATCH_ROWS, _VALUES_AT_A_TIME // len(columns))
+        step = max(_LEAST_ROWS, min(rows, int(_BYTES_AT_A_TIME // max(width, 1))))
         # As a URI the file is read, not mapped into memory (see _open).
         file = pl.scan_parquet(self._file.path.absolute().as_uri(), glob=False).select(columns)
         with self._file.reading("Parquet"):
-            for first in range(start, end, step):
+            first = start
+            while first < end:
+                stop = min(first + step, end)
+                whole = self._starts[bisect_right(self._starts, stop) - 1]
+                stop = whole if whole > first else stop  # a row group is not read twice if that can be
                 try:
-                    frame = file.slice(first, min(step, end - first)).collect()
+                    frame = file.slice(first, stop - first).collect()
                 except pl.exceptions.PolarsError as error:
                     raise pa.ArrowInvalid(str(error)) from error
                 table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
@@ -100,6 +110,7 @@ class ParquetSource:
                     for name, column in zip(columns, table.columns, strict=True)
                 ]
                 yield from pa.table(arrays, list(columns)).to_batches()
+                first = stop
 
     def account(self) -> dict[str, Any]:
         """The file."""
@@ -113,6 +124,17 @@ class ParquetSource:
             coerce_int96_timestamp_unit="us",
             page_checksum_verification=True,  # where the writer left checksums
         )
+
+
+def _bytes_a_row(metadata: pq.FileMetaData) -> dict[str, float]:
+    """What a value of each column takes on average, before compression."""
+    sizes: dict[str, int] = {}
+    for group in range(metadata.num_row_groups):
+        for n in range(metadata.num_columns):
+            column = metadata.row_group(group).column(n)
+            name = column.path_in_schema
+            sizes[name] = sizes.get(name, 0) + column.total_uncompressed_size
+    return {name: size / max(metadata.num_rows, 1) for name, size in sizes.items()}
 
 
 def _is_plain(kind: pa.DataType) -> bool:
