@@ -95,7 +95,7 @@ async def get_report(
     summary="Download a result file",
     description="A file that the result document names in `files`, checked against its checksum.",
     operation_id="getResultFile",
-    responses=_documented("The file.", "PAR1...", "application/vnd.apache.parquet", 401, 403, 404, 409),
+    responses=_documented("The file.", "PAR1...", "application/vnd.apache.parquet", 401, 403, 404, 409, 422),
 )
 async def get_result_file(
     job_id: JobIdPath,
