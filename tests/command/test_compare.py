@@ -147,6 +147,8 @@ def test_options_of_a_side(files: Path) -> None:
         (["a.csv", "b.csv", "--work-dir", "nowhere"], "--work-dir nowhere"),
         (["a.csv", "b.csv", "--export", "a.csv"], "--export a.csv"),
         (["a.csv", "b.csv", "--export", "out", "--report", "pdf"], "There is no report 'pdf'"),
+        (["a.csv", "b.csv", "--report", "report.html"], "--report writes to the folder of --export"),
+        (["a.csv", "b.csv", "--repair"], "--repair writes to the folder of --export"),
         (["a.csv", "oracle://scott:tiger@host/service?table=T"], "The password of side B stands in its address"),
         (["a.csv", "oracle://host/service?table=T"], "write oracle://user@host:port/service?table=OWNER.TABLE"),
         (["a.csv", "oracle://u@host/service?table=T;drop"], "is not a table name"),

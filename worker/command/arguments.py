@@ -20,6 +20,7 @@ from worker.engines.sources.files import FileOptions
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(MB|MiB|GB|GiB)", re.IGNORECASE)
 _MAX_PROFILE_BYTES = 1 << 20
+_USUAL_REPORTS = "html,json"
 
 
 class Profile(Strict, frozen=True):
@@ -70,8 +71,11 @@ def column_map(arguments: argparse.Namespace) -> dict[str, str]:
 def report_kinds(arguments: argparse.Namespace) -> list[str]:
     """The reports to write. Raises BadPlan."""
     if arguments.export is None:
+        for option, given in (("--report", arguments.report is not None), ("--repair", arguments.repair)):
+            if given:
+                raise BadPlan(f"{option} writes to the folder of --export: name that too.")
         return []
-    kinds = _names(arguments.report)
+    kinds = _names(_USUAL_REPORTS if arguments.report is None else arguments.report)
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise BadPlan(f"There is no report {unknown[0]!r}; choose of {', '.join(KINDS)}.")
     return kinds

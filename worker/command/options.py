@@ -67,7 +67,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--report",
         metavar="KIND[,KIND]",
-        default="html,json",
         help="with --export: html, xlsx, csv (the differing cells), json (default html,json)",
     )
     output.add_argument(
