@@ -69,7 +69,8 @@ class RunStorage:
     ) -> str:
         """Write progress, and hear what to do: GO, CANCEL (stop, then `cancelled`) or STOP (fence lost).
 
-        seconds_left: until the job is expected to end, by the clock of the database. With all three None nothing is written: it only asks.
+        seconds_left: until the job is expected to end, by the clock of the database. With all three None nothing
+        is written: it only asks.
         """
         binds = {
             "job_id": job_id,

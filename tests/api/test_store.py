@@ -82,8 +82,11 @@ def test_a_job_lives_from_submission_to_its_results(play: Play) -> None:
         assert (await stage.store.request(job_id)).source.table == "S.A"
         [(claimed, token)] = await stage.claim()
         assert claimed == job_id
-        assert await stage.store.progress(job_id, token, 12.5, "reading", datetime.now(UTC)) == "GO"
+        assert await stage.store.progress(job_id, token, 12.5, "reading", 600.0) == "GO"
         running = await stage.store.get(job_id)
+        assert running.estimated_completion is not None
+        left = running.estimated_completion - await stage.store.now()
+        assert timedelta(minutes=9) < left <= timedelta(minutes=10)
         assert (running.status, running.progress, running.current_step) == (
             JobStatus.RUNNING,
             12.5,

@@ -222,6 +222,7 @@ def test_an_interrupt_leaves_nothing_behind(files: Path) -> None:
         env={**os.environ, "CONCORD_PASSWORD_FILE": str(files / "password")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a run in the background ignores it
     )
     deadline = time.monotonic() + 30
     while not list(work.iterdir()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -88,4 +88,13 @@ def same_time(a: datetime, b: datetime, rule: ColumnRule) -> bool:
 def instant(value: datetime, zone: str | None) -> datetime:
     if zone is None:
         return value
-    return value.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC).replace(tzinfo=None)
+    place = ZoneInfo(zone)
+    utc = value.replace(tzinfo=place, fold=0).astimezone(UTC)
+    if utc.astimezone(place).replace(tzinfo=None) == value:
+        return utc.replace(tzinfo=None)
+    # A change of the clock skips this time: the last second before the change stands for it.
+    second = timedelta(seconds=1)
+    before = value.replace(tzinfo=place, fold=1).astimezone(UTC).replace(microsecond=0)
+    while (before + second).astimezone(place).utcoffset() == before.astimezone(place).utcoffset():
+        before += second
+    return before.replace(tzinfo=None, microsecond=value.microsecond)
