@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import signal
@@ -37,7 +38,11 @@ _MIN_MEMORY_MB = 64
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, print, and give the exit status."""
-    pa.enable_signal_handlers(False)  # Arrow's own handler of Ctrl-C may lose one that comes while it reads
+    # Ctrl-C must end a wait, too: Arrow's own handler may lose one that comes while it reads, and the one that
+    # Polars installs when it is imported lets the system go on with the call that was interrupted (SA_RESTART).
+    pa.enable_signal_handlers(False)
+    importlib.import_module("polars")
+    signal.siginterrupt(signal.SIGINT, True)
     before = signal.signal(signal.SIGTERM, _terminated)
     try:
         return _run(arguments)
