@@ -139,21 +139,24 @@ class DashboardStore:
 
     async def _standing(self) -> tuple[int, datetime | None, int, datetime]:
         """Due jobs, since when the oldest is due, workers alive, and the database's clock."""
+        # Two aggregates of one row each, joined: an aggregate beside a scalar subquery is ORA-00937.
         sql = """
-            select count(j.due_at)
-                  ,min(j.due_at)
-                  ,(select count(*) from workers_v w where w.status <> 'LOST')
-                  ,sys_extract_utc(systimestamp)
+            select q.depth, q.oldest, a.alive, sys_extract_utc(systimestamp)
               from (
-               select due_at
-                 from comparison_jobs
-                where case when status = 'PENDING' and ready = 1 then queue_name end is not null
-                union all
-               select due_at
-                 from comparison_jobs
-                where case when status = 'PENDING' and ready = 0 then due_at end <= sys_extract_utc(systimestamp)
-                  and held = 0
-              ) j"""
+               select count(*) as depth
+                     ,min(j.due_at) as oldest
+                 from (
+                  select due_at
+                    from comparison_jobs
+                   where case when status = 'PENDING' and ready = 1 then queue_name end is not null
+                   union all
+                  select due_at
+                    from comparison_jobs
+                   where case when status = 'PENDING' and ready = 0 then due_at end <= sys_extract_utc(systimestamp)
+                     and held = 0
+                 ) j
+              ) q
+             cross join (select count(*) as alive from workers_v where status <> 'LOST') a"""
         depth, oldest, alive, now = (await self._pool.rows("queue depth", sql))[0]
         return int(depth), oldest and oldest.replace(tzinfo=UTC), int(alive), now.replace(tzinfo=UTC)
 
