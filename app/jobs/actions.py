@@ -17,7 +17,7 @@ from app.accounts.permissions import Permission, needs
 from app.envelope import Envelope, documented, ok
 from app.jobs import examples
 from app.jobs.listing import JobFilter
-from app.jobs.models import JobStatus, Strict
+from app.jobs.models import MAX_TAGS, JobStatus, Strict, Tag
 from app.jobs.store import OracleJobStorage
 from app.oracle.dictionary import RequestError
 from app.oracle.errors import ConflictError, NotFoundError
@@ -50,6 +50,9 @@ class Selection(Strict, frozen=True):
     table: Annotated[str, Meta(max_length=128, pattern=_TEXT)] | None = None
     submitted_by: Annotated[str, Meta(max_length=128, pattern=_TEXT)] | None = None
     text: Annotated[str, Meta(min_length=1, max_length=100, pattern=_TEXT)] | None = None
+    tags: (
+        Annotated[list[Tag], Meta(max_length=MAX_TAGS, description="Jobs that have all of them.")] | None
+    ) = None
     created_from: datetime | None = None
     created_to: datetime | None = None
 
@@ -155,6 +158,7 @@ def _filters(data: ActionRequest, user: Principal) -> JobFilter | None:
         table_name=data.select.table,
         submitted_by=submitted_by,
         text=data.select.text,
+        tags=tuple(data.select.tags or ()),
         created_from=data.select.created_from,
         created_to=data.select.created_to,
         sort="created_at",

@@ -68,6 +68,7 @@ class JobFilter:
     table_name: str | None = None
     submitted_by: str | None = None
     text: str | None = None
+    tags: tuple[str, ...] = ()
     created_from: datetime | None = None
     created_to: datetime | None = None
     sort: str = DEFAULT_SORT
@@ -138,6 +139,9 @@ class Listing:
             if value is not None:
                 conditions.append(condition)
                 self._matched[name] = to_database(value) if isinstance(value, datetime) else value
+        for number, tag in enumerate(filters.tags):
+            conditions.append(f"job_id in (select t.job_id from job_tags t where t.tag = :tag_{number})")
+            self._matched[f"tag_{number}"] = tag
         if filters.text is not None:
             conditions.append(_TEXT_MATCHES)
             self._matched["text"] = filters.text

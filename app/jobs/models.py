@@ -21,8 +21,10 @@ from app.jobs.sides import ColumnName, Side
 MAX_COLUMNS = 1000  # the most that a table of Oracle 19c has
 MAX_KEY_COLUMNS = 32  # the most that a constraint of Oracle has
 MAX_SAMPLES = 1000
+MAX_TAGS = 10
 
 _JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+Tag = Annotated[str, Meta(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f\x7f]*$")]
 QueueName = Annotated[str, Meta(pattern="^[A-Z][A-Z0-9_]{0,29}$", description="A queue, upper case.")]
 
 
@@ -108,6 +110,9 @@ class ComparisonRequest(Strict, frozen=True):
     require_unique_key: Annotated[
         bool, Meta(description="Fail if the key is not unique, instead of pairing and reporting duplicates.")
     ] = False
+    tags: Annotated[
+        list[Tag], Meta(max_length=MAX_TAGS, description="Words by which to find the job again.")
+    ] = []
     queue: QueueName = "DEFAULT"
     priority: Annotated[int, Meta(ge=0, le=9, description="0 runs first, 9 last.")] = 5
     max_attempts: Annotated[int, Meta(ge=1, le=20, description="How often the job is tried.")] = 3
@@ -116,6 +121,8 @@ class ComparisonRequest(Strict, frozen=True):
         for name, columns in (("key", self.key), ("columns", self.columns), ("ignore", self.ignore)):
             if columns is not None and len(set(columns)) != len(columns):
                 raise ValueError(f"`{name}` names a column twice")
+        if len(set(self.tags)) != len(self.tags):
+            raise ValueError("`tags` has a tag twice")
         if len(set(self.column_map.values())) != len(self.column_map):
             raise ValueError("`column_map` names a column of side B twice")
 
@@ -173,6 +180,7 @@ class ComparisonJob(msgspec.Struct, frozen=True, kw_only=True):
     has_critical_issues: bool | None
     version: Annotated[int, Meta(description="Raised by every change of the row.")]
     error: JobError | None
+    tags: list[str] = []
     request: Annotated[
         dict[str, Any] | None, Meta(description="The request as it was accepted; absent in lists.")
     ] = None

@@ -17,7 +17,7 @@ from app.accounts.permissions import Permission, needs
 from app.envelope import Envelope, documented, ok
 from app.jobs import examples
 from app.jobs.listing import DEFAULT_SORT, MAX_PAGE, SORTS, JobFilter
-from app.jobs.models import ComparisonJob, ComparisonResults, JobAttempt, JobStatus, is_job_id
+from app.jobs.models import MAX_TAGS, ComparisonJob, ComparisonResults, JobAttempt, JobStatus, Tag, is_job_id
 from app.jobs.store import OracleJobStorage, no_such_job
 
 _TEXT = r"^[^\x00]*$"  # a NUL is in no name, and not every database takes one
@@ -95,6 +95,12 @@ async def list_jobs(
             pattern=_TEXT,
         ),
     ] = None,
+    tag: Annotated[
+        list[Tag] | None,
+        Parameter(
+            description="Only jobs that have all these tags; may be given several times.", max_items=MAX_TAGS
+        ),
+    ] = None,
     created_from: Annotated[
         datetime | None, Parameter(description="Created at this time or later; UTC without an offset.")
     ] = None,
@@ -115,6 +121,7 @@ async def list_jobs(
         table_name=table,
         submitted_by=submitted_by,
         text=text,
+        tags=tuple(tag or ()),
         created_from=created_from,
         created_to=created_to,
         sort=sort,

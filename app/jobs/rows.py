@@ -14,7 +14,7 @@ JOB_COLUMNS = """
        job_id, kind, table_name, status, progress_percentage, current_step, queue_name, priority, attempt,
        max_attempts, cancel_requested, submitted_by, worker_id, created_at, due_at, started_at, completed_at,
        estimated_completion, updated_at, execution_time_seconds, total_prod_records, total_uat_records,
-       match_percentage, anomalies_detected, has_critical_issues, row_version, error_details"""
+       match_percentage, anomalies_detected, has_critical_issues, row_version, error_details, json_query(request_config, '$.tags')"""
 
 
 def time_of(value: datetime | None) -> datetime | None:
@@ -92,8 +92,14 @@ def job_of_row(row: tuple[Any, ...], request: dict[str, Any] | None = None) -> C
         has_critical_issues=None if row[24] is None else bool(row[24]),
         version=int(row[25]),
         error=None if error is None else msgspec.convert(error, JobError),
+        tags=_texts_of(from_json(row[27])),
         request=request,
     )
+
+
+def _texts_of(value: Any) -> list[str]:
+    """The texts in an array; a request that was written by hand may hold anything."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def attempt_of_row(row: tuple[Any, ...]) -> JobAttempt:

@@ -12,6 +12,7 @@ grant read on job_schedules to &app_user;
 grant read on rule_profiles to &app_user;
 grant read on workers to &app_user;
 grant read on job_attempts to &app_user;
+grant read on job_tags to &app_user;
 grant read on job_kinds to &app_user;
 grant read on job_queues to &app_user;
 grant read on job_limits to &app_user;

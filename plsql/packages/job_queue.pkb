@@ -131,6 +131,21 @@ create or replace package body job_queue is
              || '-' || substr(l_hex, 21, 12);
    end new_job_id;
 
+   -- Fills JOB_TAGS from the requests of new jobs: every text of up to 50 characters in the array `tags`.
+   procedure add_tags(
+      in_job_ids                  in t_text_list
+   ) is
+   begin
+      forall i in 1 .. in_job_ids.count
+         insert into job_tags (job_id, tag)
+         select distinct j.job_id
+               ,t.tag
+           from comparison_jobs j
+               ,json_table(j.request_config, '$.tags[*]' columns (tag varchar2(50 char) path '$')) t
+          where j.job_id = in_job_ids(i)
+            and t.tag is not null;
+   end add_tags;
+
    -- The fence. Locks the row of a run and returns it; rid is null when this token does not run the job (any more).
    function locked_run(
       in_job_id                   in comparison_jobs.job_id%type
@@ -247,6 +262,7 @@ create or replace package body job_queue is
       l_now                       timestamp(6)                      := utc_now;
       l_job_id                    comparison_jobs.job_id%type       := nvl(in_job_id, new_job_id);
       l_active_id                 comparison_jobs.job_id%type;
+      t_new_ids                   t_text_list;
       r_kind                      r_kind_type                       := kind_of(in_kind => in_kind);
       l_queue_name                comparison_jobs.queue_name%type   := nvl(in_queue_name, r_kind.queue_name);
       l_priority                  comparison_jobs.priority%type     := nvl(in_priority, r_kind.priority);
@@ -290,6 +306,8 @@ create or replace package body job_queue is
               ,l_now
               ,in_request_config
             );
+            t_new_ids(1) := l_job_id;
+            add_tags(in_job_ids => t_new_ids);
             return l_job_id;
          exception
             when dup_val_on_index then
@@ -388,6 +406,7 @@ create or replace package body job_queue is
            ,l_now
            ,in_request_configs(i)
          );
+      add_tags(in_job_ids => out_job_ids);
    exception
       when dup_val_on_index then
          rollback to savepoint before_enqueue_many;

@@ -36,6 +36,7 @@ create or replace package job_queue authid definer is
    /**
    * Puts one job into the queue and returns its id. What is null comes from JOB_KINDS or from the constants above.
    *
+   * in_request_config    JSON; what stands in its array `tags` is found in JOB_TAGS
    * in_due_at            UTC time before which it does not start; null = at once
    * in_unique_key        at most one waiting or running job of the kind has this key; null = no limit
    * in_job_id            36 characters, given by the caller; null = made here

@@ -160,3 +160,28 @@ def test_an_analyst_reaches_only_his_own_jobs(api: Caller, analyst: Caller, part
 def test_an_action_that_cannot_be_is_refused(api: Caller, body: dict[str, Any], field: str) -> None:
     answer = api("POST", "/jobs/actions", json=body)
     assert (answer.status_code, answer.json()["data"]["errors"][0]["field"]) == (422, field)
+
+
+def test_jobs_are_found_again_by_their_tags(api: Caller, parts: dict[str, Any]) -> None:
+    month, team = f"2026-11 {uuid.uuid4()}", f"naïve '; {uuid.uuid4()}"
+    both = api.data("POST", "/compare", json={**parts, "tags": [month, team]})["job_id"]
+    batch = api.data("POST", "/compare/batch", json={"comparisons": [{**parts, "tags": [month]}, parts]})
+
+    def found(**query: Any) -> list[str]:
+        return [job["job_id"] for job in api.data("GET", "/jobs", params=query)["items"]]
+
+    assert found(tag=month, sort="created_at") == [both, batch[0]["job_id"]]
+    assert found(tag=[team, month]) == [both]
+    assert found(tag=[team, "another"]) == []
+    assert api.data("GET", f"/jobs/{both}")["tags"] == [month, team]
+    counted = api.data("POST", "/jobs/actions", json={"action": "cancel", "select": {"tags": [month]}})
+    assert counted["matched"] == 2
+
+
+@pytest.mark.parametrize(
+    "tags", [["a", "a"], [""], ["x" * 51], ["line\nbreak"], [f"t{n}" for n in range(11)], [1]]
+)
+def test_tags_that_are_none_are_refused(api: Caller, parts: dict[str, Any], tags: list[Any]) -> None:
+    answer = api("POST", "/compare", json={**parts, "tags": tags})
+    assert answer.status_code == 422
+    assert "tags" in answer.json()["message"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import oracledb
@@ -52,6 +52,19 @@ def test_the_callers_own_id_is_kept_and_refused_the_second_time(queue: Queue) ->
         queue.enqueue(options={"in_job_id": job})
     assert code_of(raised) == 20004
     assert job in str(raised.value)
+
+
+def test_what_a_request_calls_tags_is_indexed_and_goes_with_its_job(queue: Queue) -> None:
+    config = {"tags": ["month end", "x" * 50, "y" * 51, "month end", 7, None, {"a": 1}]}
+    job = queue.enqueue(options={"in_request_config": json.dumps(config)})
+    other = queue.enqueue(options={"in_request_config": '{"tags": {"a": 1}}'})
+    found = queue.rows(
+        "select tag from job_tags where job_id in (:job, :other) order by tag", job=job, other=other
+    )
+    assert [tag for (tag,) in found] == ["7", "month end", "x" * 50]
+    queue.call("cancel", job, "tester")
+    assert queue.call("purge", datetime(2200, 1, 1, tzinfo=UTC).replace(tzinfo=None), 1) == 1
+    assert not queue.rows("select tag from job_tags where job_id = :job", job=job)
 
 
 def test_a_job_enqueued_in_a_transaction_that_is_rolled_back_never_was(queue: Queue) -> None:
