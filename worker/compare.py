@@ -55,6 +55,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     renamed: dict[str, str]
     sample_limit: int
     require_unique_key: bool
+    paranoid: bool = False
     engine: str = "auto"
     ml: bool = False
     export: bool = True
@@ -86,6 +87,7 @@ async def prepare(storage: OracleJobStorage, dictionary: Dictionary, job_id: str
         renamed=resolved.renamed,
         sample_limit=request.sample_limit,
         require_unique_key=request.require_unique_key,
+        paranoid=request.paranoid,
         engine=request.engine,
         ml=request.ml,
         export=request.export,
@@ -126,6 +128,7 @@ def run(task: Task, report: Report) -> dict[str, Any]:
         rules=comparison.rules,
         sample_limit=comparison.sample_limit,
         require_unique_key=comparison.require_unique_key,
+        paranoid=comparison.paranoid,
     )
     try:
         report(0.0, "opening both sides")

@@ -113,6 +113,13 @@ class ComparisonRequest(Strict, frozen=True):
     tags: Annotated[
         list[Tag], Meta(max_length=MAX_TAGS, description="Words by which to find the job again.")
     ] = []
+    paranoid: Annotated[
+        bool,
+        Meta(
+            description="Also compare byte by byte what has equal hashes. Text is then read in full, and hash "
+            "push-down is not used."
+        ),
+    ] = False
     queue: QueueName = "DEFAULT"
     priority: Annotated[int, Meta(ge=0, le=9, description="0 runs first, 9 last.")] = 5
     max_attempts: Annotated[int, Meta(ge=1, le=20, description="How often the job is tried.")] = 3

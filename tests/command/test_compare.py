@@ -69,8 +69,11 @@ def test_values_steer_neither_the_layout_nor_the_terminal(files: Path) -> None:
 
 
 def test_json_is_the_result_document(files: Path) -> None:
-    done = run(files / "a.csv", files / "b.csv", "--key=ID", "--json", "--tolerance", "AMOUNT=0.01")
+    done = run(
+        files / "a.csv", files / "b.csv", "--key=ID", "--json", "--tolerance", "AMOUNT=0.01", "--paranoid"
+    )
     document = json.loads(done.stdout)
+    assert document["compared"]["paranoid"]
     summary = document["summary"]
     assert done.returncode == 1
     assert (summary["matched"], summary["changed"], summary["only_a"], summary["only_b"]) == (2, 1, 1, 1)

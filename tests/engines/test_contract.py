@@ -41,6 +41,7 @@ def document(pair: Pair, **how: Any) -> dict[str, Any]:
         key=tuple(pair.key),
         rules={name: ColumnRule(tolerance=tolerance) for name, tolerance in pair.tolerances.items()},
         sample_limit=1000,
+        paranoid=how.pop("paranoid", False),
     )
     batch_rows, by_column = how.pop("batch_rows", 7), how.pop("by_column", (True, True))
     kind = how.pop("kind", MemorySource)
@@ -116,10 +117,14 @@ def test_text_read_again_and_repeated_keys_in_parts_give_the_same_result(pair: P
 
 
 @FEWER
-@given(pairs())
-def test_hashes_that_collide_are_found_out_by_the_paranoid(pair: Pair) -> None:
+@given(pairs(), st.booleans())
+def test_hashes_that_collide_are_found_out_by_the_paranoid(pair: Pair, text_is_read_again: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(narrow, "_hashed_bytes", lambda array, **_: Narrow(np.zeros(len(array), np.uint64)))
+        for hashed in ("_hashed_bytes", "_hashed_instants"):
+            patch.setattr(narrow, hashed, lambda array, *_, **__: Narrow(np.zeros(len(array), np.uint64)))
+        if text_is_read_again:
+            patch.setattr(arrow_duckdb, "_TEXT_SHARE", 0.0)
+            patch.setattr(part, "_CELLS_AT_A_TIME", 2)
         check(document(pair, paranoid=True), pair.expected(), pair)
 
 

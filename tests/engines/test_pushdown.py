@@ -199,6 +199,8 @@ def test_what_cannot_be_pushed_down_is_refused_with_the_reason(
     table = OracleTableSource(database.connect, "PUSH_A", "LONG_")
     with pytest.raises(BadPlan, match=r"TEXT is CLOB, and large objects are not hashed .* another engine"):
         PushdownComparison(table, table, ComparisonPlan(), tmp_path, 128)
+    with pytest.raises(BadPlan, match=r"compares hashes, and every value was to be compared byte by byte"):
+        PushdownComparison(table, table, ComparisonPlan(ignore=("TEXT",), paranoid=True), tmp_path, 128)
     PushdownComparison(table, table, ComparisonPlan(ignore=("TEXT",)), tmp_path, 128)
 
 

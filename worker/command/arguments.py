@@ -56,6 +56,7 @@ def plan_of(arguments: argparse.Namespace) -> ComparisonPlan:
         rules=rules,
         sample_limit=arguments.samples,
         require_unique_key=arguments.require_unique_key,
+        paranoid=arguments.paranoid,
     )
 
 

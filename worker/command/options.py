@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--profile", metavar="FILE", type=Path, help="a JSON file with key, columns, ignore, rules"
     )
     what.add_argument("--require-unique-key", action="store_true", help="a key that occurs twice is an error")
+    what.add_argument(
+        "--paranoid", action="store_true", help="compare also what has equal hashes, byte by byte"
+    )
     how = parser.add_argument_group("how the sides are read")
     for side in "ab":
         how.add_argument(

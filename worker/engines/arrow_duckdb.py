@@ -10,26 +10,21 @@ memory limit the rows are first cut into parts by key, and each part is compared
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worker.engines.columns import Crew
 from worker.engines.comparison import MEGABYTE, Comparison
-from worker.engines.differences import Differences
 from worker.engines.duck import open_duckdb
 from worker.engines.findings import Findings
 from worker.engines.keys import Keys
 from worker.engines.layout import Layout
 from worker.engines.part import How, Matched, PartComparison, match
 from worker.engines.parts import MAX_PARTS, Part, cut
-from worker.engines.plan import ComparisonPlan
 from worker.engines.progress import Meter
-from worker.engines.sources.base import Source
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,26 +40,9 @@ _CELL_BYTES = 256
 
 
 class ArrowDuckDBComparison(Comparison):
-    """See `Comparison`. With `paranoid` text that has equal hashes is compared byte by byte as well; a text
-    column of each side is then held in memory.
-    """
+    """See `Comparison`."""
 
     name = "ArrowDuckDBComparison"
-
-    def __init__(
-        self,
-        source: Source,
-        target: Source,
-        plan: ComparisonPlan,
-        work_dir: Path,
-        memory_limit_mb: int,
-        threads: int | None = None,
-        *,
-        differences: Differences | None = None,
-        paranoid: bool = False,
-    ) -> None:
-        super().__init__(source, target, plan, work_dir, memory_limit_mb, threads, differences=differences)
-        self._paranoid = paranoid
 
     def _compare(
         self,
@@ -79,9 +57,9 @@ class ArrowDuckDBComparison(Comparison):
             layout=layout,
             meter=meter,
             crew=crew,
-            keep_bytes=sys.maxsize if self._paranoid else int(_TEXT_SHARE * self._memory_bytes),
+            keep_bytes=int(_TEXT_SHARE * self._memory_bytes),
             cells_in_passing=self._memory_bytes // _CELL_BYTES,
-            paranoid=self._paranoid,
+            paranoid=self._plan.paranoid,
             require_unique_key=self._plan.require_unique_key,
             duckdb=self._duckdb,
         )

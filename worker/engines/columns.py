@@ -193,6 +193,8 @@ def _at(
         if low < high:
             found.append(form(taken(array, rows[low:high] - start)))
         start += len(array)
+        if high == rows.size:
+            break
     return found
 
 

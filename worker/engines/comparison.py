@@ -110,6 +110,7 @@ class Comparison(ABC):
                 "started_at": started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
                 "seconds": round(time.monotonic() - start, 3),
                 "engine": self.name,
+                "paranoid": self._plan.paranoid,
                 "rules": _rules_document(self._plan, layout),
             },
         )

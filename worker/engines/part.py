@@ -139,32 +139,29 @@ class PartComparison:
 
     def _compare(self, position: int, loaded: tuple[LoadedColumn, LoadedColumn]) -> None:
         """One column of the rows whose key is unique on both sides."""
-        partner, crew, tick = self._map.partner, self._how.crew, self._how.meter.tick
-        rows = mismatches(loaded[0].narrow, loaded[1].narrow, partner, tick)
+        partner = self._map.partner
+        rows = mismatches(loaded[0].narrow, loaded[1].narrow, partner, self._how.meter.tick)
         if self._how.paranoid and not is_exact(self._how.layout.values[position].type):
-            rows = np.sort(np.concatenate([rows, self._unequal_bytes(loaded, rows)]))
+            paired = np.setdiff1d(np.flatnonzero(partner >= 0), rows, assume_unique=True)
+            unequal = [some[differing(a, b)] for some, a, b in self._values(loaded, paired)]
+            rows = np.sort(np.concatenate([rows, *unequal]))
+        for some, a, b in self._values(loaded, rows):
+            counted = self._cells(position, a, b, some, np.zeros(some.size, np.int64))
+            self._changed[some[counted]] = True
+
+    def _values(
+        self, loaded: tuple[LoadedColumn, LoadedColumn], rows: Positions
+    ) -> Iterator[tuple[Positions, pa.Array, pa.Array]]:
+        """Some of `rows` at a time, with both sides' values there in storage form."""
+        partner, crew = self._map.partner, self._how.crew
         at_once = max(_CELLS_AT_A_TIME, self._how.keep_bytes // max(c.value_bytes for c in loaded))
         for start in range(0, rows.size, at_once):
             some = rows[start : start + at_once]
             a, b = pick_both(loaded, (some, partner[some].astype(np.int64)), crew)
             for low in range(0, some.size, _CELLS_AT_A_TIME):
-                tick()
+                self._how.meter.tick()
                 cut = slice(low, low + _CELLS_AT_A_TIME)
-                order = np.zeros(some[cut].size, np.int64)
-                counted = self._cells(position, a[cut], b[cut], some[cut], order)
-                self._changed[some[cut][counted]] = True
-
-    def _unequal_bytes(self, loaded: tuple[LoadedColumn, LoadedColumn], known: Positions) -> Positions:
-        """Rows that differ though their hashes are equal."""
-        partner = self._map.partner
-        paired = np.setdiff1d(np.flatnonzero(partner >= 0), known, assume_unique=True)
-        found = [np.empty(0, np.int64)]
-        for start in range(0, paired.size, _CELLS_AT_A_TIME):
-            self._how.meter.tick()
-            rows = paired[start : start + _CELLS_AT_A_TIME]
-            a, b = pick_both(loaded, (rows, partner[rows].astype(np.int64)), self._how.crew)
-            found.append(rows[differing(a, b)])
-        return np.concatenate(found)
+                yield some[cut], a[cut], b[cut]
 
     def _cells(self, position: int, a: pa.Array, b: pa.Array, rows: Positions, order: Positions) -> Positions:
         """Hand on the differing cells of one column, `rows` being rows of A. Returns those that count."""

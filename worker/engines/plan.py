@@ -17,7 +17,8 @@ class ComparisonPlan:
     `key` None means: take the declared key that both sides share. `columns` None means: all columns
     that both sides have; key columns always take part. `ignore` columns are not read.
     `sample_limit` is the number of sample rows of each sort. With `require_unique_key` a key that
-    occurs more than once is an error instead of a finding.
+    occurs more than once is an error instead of a finding. With `paranoid` values whose hashes are equal
+    are compared byte by byte as well.
     """
 
     key: tuple[str, ...] | None = None
@@ -26,3 +27,4 @@ class ComparisonPlan:
     rules: Mapping[str, ColumnRule] = field(default_factory=dict)
     sample_limit: int = 20
     require_unique_key: bool = False
+    paranoid: bool = False

@@ -49,6 +49,8 @@ def unsuited(source: Source, target: Source, plan: ComparisonPlan) -> str | None
     """Why this engine cannot compare the two, or None if it can. Raises EngineError for a bad plan."""
     if not (isinstance(source, OracleTableSource) and isinstance(target, OracleTableSource)):
         return "both sides must be tables of an Oracle database"
+    if plan.paranoid:
+        return "it compares hashes, and every value was to be compared byte by byte"
     layout = lay_out(source, target, plan)
     if len(layout.columns) > MAX_COLUMNS:
         return f"there are more than {MAX_COLUMNS} columns"
