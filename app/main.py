@@ -47,6 +47,7 @@ from app.oracle.errors import OracleError
 from app.oracle.pool import OraclePool
 from app.profiles import routes as profile_routes
 from app.profiles.store import ProfileStorage
+from app.reports import mismatches
 from app.reports import routes as report_routes
 from app.reports.kept import KeptFiles
 from app.schedules import routes as schedule_routes
@@ -149,6 +150,7 @@ def create_app(settings: Settings) -> Litestar:
             job_routes.router,
             stream.router,
             report_routes.router,
+            mismatches.router,
             schedule_routes.router,
             profile_routes.router,
             dashboard_routes.router,

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 DIFFERENCES = "differences.parquet"
-_FIXED = ("column_name", "value_a", "value_b", "change_class")
+FIXED = ("column_name", "value_a", "value_b", "change_class")
 _BATCH = 16_384
 
 Row = tuple[str | None, ...]
@@ -36,10 +36,10 @@ class Cells:
             yield self._sampled()
             return
         with pq.ParquetFile(self._path) as file:
-            keys = [name for name in file.schema_arrow.names if name not in _FIXED]
-            for batch in file.iter_batches(batch_size=_BATCH, columns=[*keys, *_FIXED]):
-                texts = [_texts(batch.column(name)) for name in (*keys, *_FIXED)]
-                yield list(zip(*texts, strict=True))
+            keys = [name for name in file.schema_arrow.names if name not in FIXED]
+            for batch in file.iter_batches(batch_size=_BATCH, columns=[*keys, *FIXED]):
+                shown = [texts(batch.column(name)) for name in (*keys, *FIXED)]
+                yield list(zip(*shown, strict=True))
 
     def _sampled(self) -> list[Row]:
         key = self._document["schema"]["key"]
@@ -50,7 +50,8 @@ class Cells:
         ]
 
 
-def _texts(array: pa.Array) -> Sequence[str | None]:
+def texts(array: pa.Array) -> Sequence[str | None]:
+    """What a person reads of the values of a column of a result file."""
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type):

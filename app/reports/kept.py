@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 _BLOCK = 1 << 20
+_REMEMBERED = 1000
 
 
 class FileGoneError(Exception):
@@ -19,6 +21,20 @@ class KeptFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._checked: OrderedDict[tuple[Path, int, int, str], None] = OrderedDict()
+
+    def find_again(self, job_id: str, entry: dict[str, Any]) -> Path:
+        """As `find`, for readers who come often: a file that was checked and has not been written since is not
+        read again. Raises FileGoneError."""
+        name = str(entry["name"])
+        for path in self._folder.glob(f"{job_id}/*/{Path(name).name}"):
+            if _identity(path, entry) in self._checked:
+                return path
+        path = self.find(job_id, entry)
+        self._checked[_identity(path, entry)] = None
+        if len(self._checked) > _REMEMBERED:
+            self._checked.popitem(last=False)
+        return path
 
     def find(self, job_id: str, entry: dict[str, Any]) -> Path:
         """The file that a result document names in `entry` (name, bytes, sha256), whichever attempt wrote it.
@@ -44,6 +60,11 @@ class KeptFiles:
     def all_of(self, job_id: str, entries: Iterable[dict[str, Any]]) -> dict[str, Path]:
         """Each file by its name. Raises FileGoneError."""
         return {str(entry["name"]): self.find(job_id, entry) for entry in entries}
+
+
+def _identity(path: Path, entry: dict[str, Any]) -> tuple[Path, int, int, str]:
+    there = path.stat()
+    return path, there.st_size, there.st_mtime_ns, str(entry["sha256"])
 
 
 def _sha256(path: Path) -> str:

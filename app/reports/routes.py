@@ -69,7 +69,7 @@ async def get_report(
     ] = "html",
 ) -> File:
     """Made anew for each request, in a folder of its own that goes with the answer."""
-    document = await _document(job_id, state)
+    document = await document_of(job_id, state)
     folder = Path(tempfile.mkdtemp(prefix="concord-report-"))
     try:
         async with _making:
@@ -103,7 +103,7 @@ async def get_result_file(
     state: State,
 ) -> File:
     """404 for a file that the job does not have, 409 for one that is gone or was changed."""
-    document = await _document(job_id, state)
+    document = await document_of(job_id, state)
     entry = next((entry for entry in document["files"] if entry["name"] == name), None)
     if entry is None:
         raise NotFoundError(f"Job {job_id} has no file {name!r}.", code="no-file")
@@ -121,7 +121,8 @@ def _make(kind: str, document: dict[str, Any], job_id: str, kept: KeptFiles, fol
     return write(kind, document, files, folder / f"report.{kind}")
 
 
-async def _document(job_id: str, state: State) -> dict[str, Any]:
+async def document_of(job_id: str, state: State) -> dict[str, Any]:
+    """The result document of a completed job. Raises NotFoundError and ConflictError."""
     if not is_job_id(job_id):
         raise no_such_job(job_id[:50])
     jobs: OracleJobStorage = state.jobs

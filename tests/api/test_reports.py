@@ -125,3 +125,83 @@ def test_what_there_is_no_report_of_is_said(get: Callable[..., Any], finished: t
     assert get(f"/jobs/{uuid.uuid4()}/report").status_code == 404
     assert get("/jobs/none/report").status_code == 404
     assert get(f"/jobs/{finished[0]}/report", params={"format": "exe"}).status_code == 422
+
+
+# Pages
+
+
+@pytest.fixture
+def data(get: Callable[..., Any], finished: tuple[str, workflow.Outcome]) -> Callable[..., Any]:
+    """The data of GET /jobs/{finished}PATH."""
+
+    def ask(path: str, **query: Any) -> Any:
+        answer = get(f"/jobs/{finished[0]}{path}", params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    return ask
+
+
+def test_a_section_is_what_the_document_has_there(
+    data: Callable[..., Any], finished: tuple[str, workflow.Outcome]
+) -> None:
+    for section in ("summary", "columns", "schema", "samples", "files"):
+        assert data(f"/results/{section}") == json.loads(json.dumps(finished[1].document[section]))
+    assert data("/results/ml_analysis") is None
+
+
+def test_mismatches_come_with_their_keys_and_unmatched_rows_by_side(data: Callable[..., Any]) -> None:
+    cell = {"key": {"ID": "1"}, "column": "NAME", "a": "one", "b": "One", "change_class": "case"}
+    assert data("/mismatches") == {"items": [cell], "next_cursor": None}
+    assert data("/mismatches", column="NAME", change_class="case", a="one", b="One", key="ID=1")["items"] == [
+        cell
+    ]
+    for nothing in (
+        {"column": "ID"},
+        {"key": "ID=2"},
+        {"key": "ID=01"},
+        {"a": "One"},
+        {"change_class": "' or 1=1 --"},
+    ):
+        assert data("/mismatches", **nothing)["items"] == []
+    assert data("/unmatched/a")["items"] == [{"ID": "3", "NAME": "three"}]
+    assert data("/unmatched/b", key="ID=4")["items"] == [{"ID": "4", "NAME": "four"}]
+    assert data("/unmatched/b", key="ID=3")["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        ("/results/nothing", 422, "section"),
+        ("/results/..%2f..%2fetc", 404, "nothing at"),
+        ("/unmatched/c", 422, "side"),
+        ("/mismatches?key=NAME=one", 422, "key columns ID"),
+        ("/mismatches?key=ID", 422, "COLUMN=value"),
+        ("/mismatches?cursor=-1", 422, "cursor"),
+        ("/mismatches?cursor=1%00", 422, "cursor"),
+        ("/mismatches?limit=0", 422, "limit"),
+        ("/mismatches?cursor=99999999999999999999", 200, ""),
+    ],
+)
+def test_a_page_that_cannot_be_says_why(
+    get: Callable[..., Any], finished: tuple[str, workflow.Outcome], path: str, status: int, says: str
+) -> None:
+    answer = get(f"/jobs/{finished[0]}{path}")
+    assert (answer.status_code, says in answer.json()["message"]) == (status, True), answer.text
+
+
+def test_pages_of_a_changed_or_lost_file_are_refused(
+    get: Callable[..., Any], finished: tuple[str, workflow.Outcome]
+) -> None:
+    path: Path = finished[1].files[0].path
+    whole = path.read_bytes()
+    where = f"/jobs/{finished[0]}/mismatches"
+    assert get(where).status_code == 200
+    try:
+        path.write_bytes(whole[:-1] + b"?")
+        assert (get(where).status_code, "not what it was" in get(where).json()["message"]) == (409, True)
+        path.unlink()
+        assert (get(where).status_code, "no longer kept" in get(where).json()["message"]) == (409, True)
+    finally:
+        path.write_bytes(whole)
+    assert get(where).status_code == 200
