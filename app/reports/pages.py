@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -52,8 +53,7 @@ def page(path: Path, start: int, limit: int, equal: Mapping[str, str]) -> Page:
                 inside = max(start - first, 0)
                 found = _matching(file, group, inside, equal)[: limit + 1 - len(rows)]
                 if len(found):
-                    table = file.read_row_group(group).take(found)
-                    shown = [texts(table.column(name).combine_chunks()) for name in names]
+                    shown = [texts(_column(file, group, name).take(found)) for name in names]
                     rows += [dict(zip(names, row, strict=True)) for row in zip(*shown, strict=True)]
                 if len(rows) > limit:
                     return Page(rows[:limit], first + found[-1].as_py())
@@ -64,13 +64,17 @@ def page(path: Path, start: int, limit: int, equal: Mapping[str, str]) -> Page:
 def _matching(file: pq.ParquetFile, group: int, inside: int, equal: Mapping[str, str]) -> pa.Int64Array:
     """Positions within a row group, from `inside` on, of the rows that match."""
     size = file.metadata.row_group(group).num_rows
-    positions = pa.array(range(inside, size), pa.int64())
+    positions = pa.array(np.arange(inside, size))
     for name, text in equal.items():
         if not len(positions):
             break
-        column = file.read_row_group(group, columns=[name]).column(0).combine_chunks().take(positions)
-        positions = positions.filter(_shows(column, text))
+        positions = positions.filter(_shows(_column(file, group, name).take(positions), text))
     return positions
+
+
+def _column(file: pq.ParquetFile, group: int, name: str) -> pa.Array:
+    """One column of one row group: so much is in memory at a time, however wide the file."""
+    return file.read_row_group(group, columns=[name]).column(0).combine_chunks()
 
 
 def _shows(column: pa.Array, text: str) -> pa.BooleanArray:
