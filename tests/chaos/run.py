@@ -7,8 +7,8 @@ import secrets
 import signal
 import statistics
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,26 +18,16 @@ import oracledb
 
 from app.oracle.install import install
 from app.settings import Settings
+from tests.chaos import restarts
 from tests.chaos.disasters import Disasters
 from tests.chaos.fleet import Enqueuer, Fleet
 from tests.chaos.ledger import FINAL, Enqueued, Ledger, install_ledger, summary
+from tests.chaos.restarts import Pair
 from tests.conftest import LocalProcess
 
 _PEACE_SECONDS = 120.0  # for the last jobs
 _DRAIN_SECONDS = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """Throughput around one restart of the database, in jobs per second; no worker was started again."""
-
-    before: float
-    after: float
-    recovery_seconds: float  # from the kill to the first job completed by a claim made afterwards
-
-    @property
-    def ratio(self) -> float:
-        return self.after / self.before if self.before else 0.0
+_SETTLE_SECONDS = 10.0  # from the first job after a restart to the window that is measured
 
 
 @dataclass
@@ -47,7 +37,8 @@ class Report:
     seconds: float = 0.0
     figures: dict[str, Any] = field(default_factory=dict)
     disasters: dict[str, int] = field(default_factory=dict)
-    restarts: list[Restart] = field(default_factory=list)
+    restarts: list[dict[str, Any]] = field(default_factory=list)  # of restarts.Pair
+    control: list[dict[str, Any]] = field(default_factory=list)
     problems: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -57,9 +48,8 @@ class Report:
     def to_document(self) -> dict[str, Any]:
         return {
             **asdict(self),
-            "restart ratio, median": round(statistics.median(each.ratio for each in self.restarts), 3)
-            if self.restarts
-            else None,
+            "restarts in short": restarts.summary(self.restarts),
+            "control in short": restarts.summary(self.control),
             "good": self.good,
         }
 
@@ -70,10 +60,24 @@ def run(
     seconds: float,
     seed: int,
     window_seconds: float,
-    restarts: int,
+    measured_restarts: int,
     say: Callable[[str], None] = print,
 ) -> Report:
-    """Chaos for so long, with `restarts` measured restarts in calm windows spread over it."""
+    """Chaos for so long, with measured restarts in calm windows spread over it."""
+    with _prepared(folder, seed, say) as run:
+        return run.whole(seconds, window_seconds, measured_restarts)
+
+
+def run_restarts(
+    folder: Path, *, pairs: int, seed: int, window_seconds: float, say: Callable[[str], None] = print
+) -> Report:
+    """The same fleet and load without disasters: so many measured restarts, in turns with pairs of the control."""
+    with _prepared(folder, seed, say) as run:
+        return run.restarts_only(pairs, window_seconds)
+
+
+@contextmanager
+def _prepared(folder: Path, seed: int, say: Callable[[str], None]) -> Iterator[_Run]:
     (folder / "db").mkdir(parents=True)
     with LocalProcess(folder / "db") as database:
         instance, password = database.instance, secrets.token_hex(8)
@@ -92,9 +96,8 @@ def run(
             log_level="DEBUG",
         )
         fleet = Fleet(settings, folder)
-        run = _Run(database, settings, fleet, seed, say)
         try:
-            return run.whole(seconds, window_seconds, restarts)
+            yield _Run(database, settings, fleet, seed, say)
         finally:
             fleet.kill()
 
@@ -119,19 +122,25 @@ class _Run:
         self._disasters = Disasters(database, fleet, settings.lease_seconds, seed)
         self._chance = random.Random(seed)
         self._report = Report()
+        self._pairs: list[Pair] = []
 
-    def whole(self, seconds: float, window: float, restarts: int) -> Report:
-        began = time.monotonic()
+    def _start(self) -> None:
         self._fleet.start()
         for enqueuer in self._enqueuers:
             enqueuer.start()
-        self._wait(lambda: self._completed_since(datetime(2000, 1, 1)) >= 5, 60, "the first jobs")  # noqa: DTZ001
+        self._wait(self._some_completed, 60, "the first jobs")
+
+    def whole(self, seconds: float, window: float, measured: int) -> Report:
+        began = time.monotonic()
+        self._start()
         self._disasters.strike_each()
-        calm = [began + seconds * (number + 0.5) / restarts for number in range(restarts)]
+        calm = [began + seconds * (number + 0.5) / measured for number in range(measured)]
         while time.monotonic() < began + seconds:
             if calm and time.monotonic() >= calm[0]:
                 calm.pop(0)
-                self._measure_restart(window)
+                self._disasters.mend_all()
+                self._until(time.monotonic() + 2 * self._settings.lease_seconds)
+                self._measure(window, restart=True)
             self._disasters.mend_due()
             self._fleet.note_unexpected_ends()
             self._disasters.strike()
@@ -148,28 +157,33 @@ class _Run:
 
     # Measured restarts
 
-    def _measure_restart(self, window: float) -> None:
-        """Calm; a window; the server is killed and started; from the first job on, a window again."""
-        self._disasters.mend_all()
-        self._until(time.monotonic() + 2 * self._settings.lease_seconds)
+    def restarts_only(self, pairs: int, window: float) -> Report:
+        began = time.monotonic()
+        self._start()
+        self._until(time.monotonic() + _SETTLE_SECONDS)
+        for number in range(2 * pairs):
+            self._measure(window, restart=number % 2 == 0)
+            self._say(f"{time.monotonic() - began:7.1f} s  pair {number + 1} of {2 * pairs}")
+        self._report.seconds = round(time.monotonic() - began, 1)
+        self._make_peace()
+        return self._prove()
+
+    def _measure(self, window: float, *, restart: bool) -> None:
+        """A window; the server is killed and started, or not; after the first job and a fixed time a window again."""
         pids = [worker.pid for worker in self._fleet.workers]
-        start = self._now()
+        before, killed, first = self._now(), None, None
         self._until(time.monotonic() + window)
-        before = self._completed_since(start) / window
-        killed = datetime.now(UTC).replace(tzinfo=None)
-        self._database.kill()
-        self._database.start()
-        self._wait(lambda: self._claimed_and_completed_since(killed), 120, "a job after the restart")
-        first = self._now()
+        if restart:
+            killed = datetime.now(UTC).replace(tzinfo=None)
+            self._database.kill()
+            self._database.start()
+            self._wait(lambda: self._claimed_and_completed_since(killed), 120, "a job after the restart")
+            first = self._now()
+        self._until(time.monotonic() + _SETTLE_SECONDS)
+        after = self._now()
         self._until(time.monotonic() + window)
-        after = self._completed_since(first) / window
         assert pids == [worker.pid for worker in self._fleet.workers]
-        restart = Restart(before, after, round((first - killed).total_seconds(), 2))
-        self._report.restarts.append(restart)
-        self._say(
-            f"restart: {before:.2f} -> {after:.2f} jobs/s ({restart.ratio:.0%}), "
-            f"first job after {restart.recovery_seconds:.1f} s"
-        )
+        self._pairs.append(Pair(window, before, after, killed, first))
 
     def _ask(self, sql: str, **binds: datetime) -> Any:
         instance = self._database.instance
@@ -194,11 +208,8 @@ class _Run:
         now: datetime = self._ask("select sys_extract_utc(systimestamp) from dual")
         return now
 
-    def _completed_since(self, since: datetime) -> int:
-        sql = """
-            select count(*) from concord.chaos_transitions
-             where new_status = 'COMPLETED' and old_status <> 'COMPLETED' and at > :since"""
-        return int(self._ask(sql, since=since))
+    def _some_completed(self) -> bool:
+        return bool(self._ask("select count(*) from concord.comparison_jobs where status = 'COMPLETED'") >= 5)
 
     def _claimed_and_completed_since(self, since: datetime) -> bool:
         sql = """
@@ -248,6 +259,10 @@ class _Run:
         )
         if violations := ledger.violations(enqueued):
             self._report.problems["ledger"] = summary(violations)
+        completions = ledger.completions()
+        for pair in self._pairs:
+            kind = self._report.restarts if pair.killed else self._report.control
+            kind.append(pair.figures(completions))
         standstill, since = ledger.longest_standstill()
         taken = [
             seconds
