@@ -95,6 +95,10 @@ class TooManyAttemptsError(Exception):
         self.headers = dict(headers or {})
 
 
+class BusyError(Exception):
+    """This process does as much at once as it should; the same request may succeed a moment later."""
+
+
 def ok(data: Data, message: str = "") -> Envelope[Data]:
     """The envelope of a good answer."""
     return Envelope(success=True, data=data, message=message, timestamp=datetime.now(UTC))
@@ -215,6 +219,10 @@ def _on_too_many(_: Request[Any, Any, Any], error: TooManyAttemptsError) -> Resp
     return failure(429, str(error), headers={"Retry-After": str(error.seconds), **error.headers})
 
 
+def _on_busy(_: Request[Any, Any, Any], error: BusyError) -> Response[Failure]:
+    return failure(503, str(error), headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
 def _on_oracle_error(_: Request[Any, Any, Any], error: OracleError) -> Response[Failure]:
     for kind, status in ((NotFoundError, 404), (ConflictError, 409), (ArgumentError, 422)):
         if isinstance(error, kind):
@@ -251,6 +259,7 @@ EXCEPTION_HANDLERS = cast(
         RequestError: _on_bad_request,
         CursorError: _on_bad_cursor,
         TooManyAttemptsError: _on_too_many,
+        BusyError: _on_busy,
         OracleError: _on_oracle_error,
         HTTPException: _on_http_error,
         RecursionError: _on_endless_nesting,

@@ -26,6 +26,7 @@ from app.accounts.first import ensure_administrator
 from app.accounts.guard import Gate, require_permission
 from app.accounts.logins import LoginStore
 from app.accounts.passwords import PasswordRuleError, check_rules
+from app.accounts.presence import Presence
 from app.accounts.store import AccountStore
 from app.accounts.tokens import Tokens
 from app.dashboard import routes as dashboard_routes
@@ -38,6 +39,7 @@ from app.jobs.live import EVENT_STREAM, WEBSOCKET, LiveJobs
 from app.jobs.plan import Places
 from app.jobs.socket import job_socket
 from app.jobs.store import OracleJobStorage
+from app.jobs.system import SystemFeed
 from app.ops import health
 from app.ops.edge import Edge
 from app.ops.logs import configure_logging
@@ -93,7 +95,9 @@ def create_app(settings: Settings) -> Litestar:
     pool = OraclePool(settings, module="concord-api")
     jobs, logins = OracleJobStorage(pool), LoginStore(pool)
     tokens = Tokens(settings.jwt_secret, timedelta(minutes=settings.access_token_minutes))
-    live, measured = LiveJobs(jobs, settings.poll_interval), Metrics()
+    gate = Gate(tokens, logins, settings.requests_per_minute)
+    presence = Presence(gate, settings.live_connections_per_user)
+    live, measured = LiveJobs(jobs, settings.poll_interval, SystemFeed(pool).standing), Metrics()
     state = State(
         {
             "jobs": jobs,
@@ -109,7 +113,8 @@ def create_app(settings: Settings) -> Litestar:
             "places": Places(settings.files, queries=bool(settings.query_user)),
             "tokens": tokens,
             "jwt_secret": settings.jwt_secret,
-            "gate": Gate(tokens, logins, settings.requests_per_minute),
+            "gate": gate,
+            "presence": presence,
             "live": live,
             "dashboard": Dashboard(DashboardStore(pool)),
             "metrics": measured,
@@ -128,7 +133,7 @@ def create_app(settings: Settings) -> Litestar:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         pool.open()
-        work = (_start(state, settings), live.run(), _tidy_logins(state))
+        work = (_start(state, settings), live.run(), presence.run(), _tidy_logins(state))
         tasks = [asyncio.create_task(task) for task in work]
         try:
             yield

@@ -109,6 +109,11 @@ class Settings:
         "requests that one user or key may send in a minute to all API processes; 0 = no limit",
         minimum=0,
     )
+    live_connections_per_user: int = knob(
+        50,
+        "WebSockets and event streams that one user may hold open at one API process; 0 = no limit",
+        minimum=0,
+    )
     cors_origins: str = knob(
         "",
         "origins whose pages may call the API, separated by blanks, e.g. https://dash.example.com; none if absent",

@@ -7,6 +7,7 @@ and limits, at the price of one round trip a request and one commit that does no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -109,6 +110,30 @@ class Gate:
             )
         return principal, self._budget(admission, limit)
 
+    async def look_again(
+        self, principals: Sequence[Principal]
+    ) -> list[tuple[str | None, frozenset[Permission]]]:
+        """Of each caller who was admitted before: why he is good no longer, as a sentence, and what he may now.
+
+        One query for some hundred callers, and none of them is counted. Raises OracleError.
+        """
+        sessions = await self._logins.standing_of_sessions(
+            {one.session_id for one in principals if not one.key_id}
+        )
+        keys = await self._logins.standing_of_keys({one.key_id for one in principals if one.key_id})
+        gone = Admission("UNKNOWN")
+        found = []
+        for one in principals:
+            if one.key_id:
+                admission = keys.get(one.key_id, gone)
+                refusals, permissions = _KEY_REFUSALS, _of_scopes(admission)
+            else:
+                admission = sessions.get(one.session_id, gone)
+                refusals, permissions = _SESSION_REFUSALS, MATRIX[admission.role]
+            refusal = None if admission.refusal is None else refusals[admission.refusal]
+            found.append((refusal, permissions))
+        return found
+
     def _budget(self, admission: Admission, limit: int) -> Budget | None:
         if not limit:
             return None
@@ -124,11 +149,17 @@ class Gate:
 def _of_key(key_id: str, admission: Admission) -> Principal:
     if admission.refusal is not None:
         raise TokenError(_KEY_REFUSALS[admission.refusal])
-    permissions = MATRIX[admission.role] - NEVER_BY_KEY
-    if admission.scopes is not None:
-        scopes = set(admission.scopes.split())
-        permissions = frozenset(one for one in permissions if one in scopes)
+    permissions = _of_scopes(admission)
     return Principal(admission.username, admission.role, permissions, datetime.now(UTC) + _FAR, key_id=key_id)
+
+
+def _of_scopes(admission: Admission) -> frozenset[Permission]:
+    """What a key may: its scopes, but never more than its user."""
+    permissions = MATRIX[admission.role] - NEVER_BY_KEY
+    if admission.scopes is None:
+        return permissions
+    scopes = set(admission.scopes.split())
+    return frozenset(one for one in permissions if one in scopes)
 
 
 def bearer_token(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import oracledb
 
 from app.accounts.permissions import Role
 from app.oracle.audit import Deed, audited
 from app.oracle.pool import NUMBER_OUT, OraclePool, Out, Outs
+
+_LISTS = (1, 16, 256)  # lengths of lists of ids in a statement; Oracle takes up to 1000
 
 _SHORT = Out(oracledb.DB_TYPE_VARCHAR, 20)
 _NAME = Out(oracledb.DB_TYPE_VARCHAR, 512)
@@ -92,6 +96,48 @@ class LoginStore:
             end;"""
         binds = {"key_id": key_id, "secret_hash": secret_hash, "request_limit": limit, "scopes": _SCOPES}
         return _admission(await self._pool.block("admit", sql, {**binds, **_admission_outs()}))
+
+    async def standing_of_sessions(self, session_ids: Collection[str]) -> dict[str, Admission]:
+        """What would be said now of requests of these sessions; one that is not known is left out."""
+        rows = []
+        for names, binds in _lists(session_ids):
+            sql = f"""
+                select s.session_id
+                      ,case
+                          when s.ended_at is not null                        then 'ENDED'
+                          when u.active = 0                                  then 'INACTIVE'
+                          when s.expires_at <= sys_extract_utc(systimestamp) then 'EXPIRED'
+                       end as refusal
+                      ,u.username
+                      ,u.role
+                      ,null as scopes
+                  from login_sessions s
+                  join app_users u
+                    on u.username = s.username
+                 where s.session_id in ({names})"""
+            rows += await self._pool.rows("sessions again", sql, binds)
+        return _standing(rows)
+
+    async def standing_of_keys(self, key_ids: Collection[str]) -> dict[str, Admission]:
+        """As standing_of_sessions, for keys."""
+        rows = []
+        for names, binds in _lists(key_ids):
+            sql = f"""
+                select k.key_id
+                      ,case
+                          when k.revoked_at is not null                      then 'REVOKED'
+                          when u.active = 0                                  then 'INACTIVE'
+                          when k.expires_at <= sys_extract_utc(systimestamp) then 'EXPIRED'
+                       end as refusal
+                      ,u.username
+                      ,u.role
+                      ,k.scopes
+                  from api_keys k
+                  join app_users u
+                    on u.username = k.username
+                 where k.key_id in ({names})"""
+            rows += await self._pool.rows("keys again", sql, binds)
+        return _standing(rows)
 
     async def count_login(self, username: str, address: str, max_failures: int, window_seconds: int) -> int:
         """Count an attempt to log in. Seconds to wait, then it was not counted; 0 = go on."""
@@ -261,6 +307,23 @@ class LoginStore:
         sql = "begin logins.purge(in_days => :days, in_limit => :row_limit, out_deleted => :deleted); end;"
         binds = {"days": days, "row_limit": limit, "deleted": NUMBER_OUT}
         return int((await self._pool.block("purge logins", sql, binds, idempotent=True))["deleted"])
+
+
+def _lists(ids: Collection[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Lists of binds for IN, each as its text and its values. A list is filled up with its last value: few
+    lengths are few statements in the shared pool."""
+    waiting = sorted(ids)
+    while waiting:
+        some, waiting = waiting[: _LISTS[-1]], waiting[_LISTS[-1] :]
+        size = next(size for size in _LISTS if size >= len(some))
+        binds = {f"id_{n}": some[min(n, len(some) - 1)] for n in range(size)}
+        yield ", ".join(f":{name}" for name in binds), binds
+
+
+def _standing(rows: list[tuple[Any, ...]]) -> dict[str, Admission]:
+    return {
+        one: Admission(refusal, username, Role(role), scopes) for one, refusal, username, role, scopes in rows
+    }
 
 
 def _admission_outs() -> dict[str, Out]:

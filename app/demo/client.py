@@ -72,10 +72,10 @@ class Client:
     def _messages(self, job_id: str, version: int) -> Iterator[dict[str, Any]]:
         with websockets.sync.client.connect(self._socket_url, open_timeout=10) as socket:
             socket.send(json.dumps({"type": "auth", "token": self._token}))
-            socket.send(json.dumps({"type": "subscribe", "job_id": job_id, "last_version": version}))
+            socket.send(json.dumps({"type": "subscribe", "topic": f"job:{job_id}", "last_version": version}))
             while True:
                 message = json.loads(socket.recv(timeout=30))
                 if message.get("type") == "error":
                     raise ApiError(str(message["message"]))
-                if message.get("job_id") == job_id and "status" in message:
+                if message.get("type") == "job":
                     yield message

@@ -5,21 +5,27 @@ transaction that stamped its row earlier may commit later. Every LATE_LOOK_SECON
 LATE_WINDOW, for transactions that stay open for minutes (a DBA's UPDATE without COMMIT). Repeats are
 dropped by job and row version.
 
-Listeners do not queue messages: each keeps the newest state per job until it is taken. A slow client gets
-fewer, newer states, and its memory is bounded by the number of jobs.
+Who comes back after a break names the time of the last change that he saw. What this poller has seen for the
+first time since then, with some slack, is what he may have missed, late commits too. If the poller has not been
+looking for so long, the rows are read, from LATE_WINDOW before that time on. Versions that the client says it
+knows are not told again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+import msgspec
 import structlog
 
+from app.jobs.listener import EVERYTHING, SYSTEM, Listener, Update, job_topic, update_of_job
 from app.jobs.models import JobProgress
+from app.jobs.system import Standing, SystemState, WorkerState
 from app.oracle.errors import OracleError
 
 log = structlog.get_logger(__name__)
@@ -27,9 +33,11 @@ log = structlog.get_logger(__name__)
 WINDOW = timedelta(seconds=5)
 LATE_WINDOW = timedelta(minutes=15)
 LATE_LOOK_SECONDS = 15.0
+SYSTEM_LOOK_SECONDS = 2.0
 _MAX_BACK_OFF_SECONDS = 10.0
+_AWAY = "Live updates wait for the database; nothing is lost."
+_BACK = "The database is back; live updates go on."
 
-EVERYTHING = "*"
 WEBSOCKET, EVENT_STREAM = "websocket", "event stream"
 
 
@@ -43,99 +51,33 @@ class Feed(Protocol):
     async def progress_of(self, job_id: str) -> JobProgress | None: ...
 
 
-class Listener:
-    """One client's view: which jobs, what it was told last, and what it has not been told yet.
+@dataclass(slots=True)
+class _Seen:
+    """A job's newest update, and when, by the database's clock, this poller saw it first."""
 
-    Written by the poller's and by the client's task, both in one event loop.
-    """
-
-    def __init__(self, on_close: Callable[[Listener], None], kind: str = "") -> None:
-        self._on_close = on_close
-        self.kind = kind
-        self._jobs: set[str] = set()
-        self._confirmed: set[str] = set()
-        self._told: dict[str, int] = {}
-        self._news: dict[str, JobProgress] = {}
-        self._notices: list[str] = []
-        self._wake = asyncio.Event()
-
-    @property
-    def subscriptions(self) -> int:
-        return len(self._jobs)
-
-    def subscribe(self, job_id: str, last_version: int = 0) -> None:
-        """Keep changes of a job, or of EVERYTHING; versions up to `last_version` of that job are known
-        already. Nothing is given out before `confirm`, so that the client hears of its subscription first."""
-        self._jobs.add(job_id)
-        if job_id != EVERYTHING and last_version:
-            self._told[job_id] = last_version
-
-    def confirm(self, job_id: str) -> None:
-        """The client knows that it is subscribed: give out what was kept."""
-        self._confirmed.add(job_id)
-        self._wake.set()
-
-    def unsubscribe(self, job_id: str) -> None:
-        self._jobs.discard(job_id)
-        self._confirmed.discard(job_id)
-        if EVERYTHING not in self._jobs:
-            self._news = {known: change for known, change in self._news.items() if known in self._jobs}
-            self._told = {known: version for known, version in self._told.items() if known in self._jobs}
-
-    def offer(self, change: JobProgress) -> None:
-        """Keep the change for this client if it listens to the job and does not know it yet."""
-        job_id = change.job_id
-        if job_id not in self._jobs and EVERYTHING not in self._jobs:
-            return
-        pending = self._news.get(job_id)
-        if change.version > max(self._told.get(job_id, 0), pending.version if pending else 0):
-            self._news[job_id] = change
-            self._wake.set()
-
-    def notice(self, sentence: str) -> None:
-        """Tell the client something about the service itself."""
-        if sentence not in self._notices:
-            self._notices.append(sentence)
-            self._wake.set()
-
-    async def take(self) -> tuple[list[JobProgress], list[str]]:
-        """Wait for news and take them: the newest state of each changed job, and notices."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            everything = EVERYTHING in self._confirmed
-            news = [self._news[job_id] for job_id in self._news if everything or job_id in self._confirmed]
-            notices, self._notices = self._notices, []
-            for change in news:
-                del self._news[change.job_id]
-                self._told[change.job_id] = change.version
-            if news or notices:
-                return news, notices
-
-    def forget(self, job_ids: set[str]) -> None:
-        """Drop what is remembered of jobs that can no longer come up again."""
-        if EVERYTHING in self._jobs:
-            for job_id in self._told.keys() & job_ids - self._jobs:
-                del self._told[job_id]
-
-    def close(self) -> None:
-        self._on_close(self)
+    update: Update
+    updated_at: datetime
+    seen_at: datetime
 
 
 class LiveJobs:
     """The poller and its listeners. `run` once per process; `listen` per client.
 
-    interval: seconds between two looks. While nobody listens nothing is read.
+    interval: seconds between two looks. While nobody listens nothing is read. standing: how the service stands,
+    asked while somebody follows SYSTEM.
     """
 
-    def __init__(self, feed: Feed, interval: float) -> None:
+    def __init__(self, feed: Feed, interval: float, standing: Callable[[], Awaitable[Standing]]) -> None:
         self._feed = feed
         self._interval = interval
+        self._system = _SystemNews(standing)
         self._listeners: set[Listener] = set()
+        self._by_topic: dict[str, set[Listener]] = {}
         self._somebody = asyncio.Event()
         self._watching = asyncio.Event()
-        self._newest = datetime.max.replace(tzinfo=UTC)
-        self._seen: dict[str, tuple[int, datetime]] = {}
+        self._newest = self._began = datetime.max.replace(tzinfo=UTC)
+        self._began_at = 0.0  # the same moment as _began by the event loop's clock
+        self._seen: dict[str, _Seen] = {}
         self._next_late_look = 0.0
         self._outage = ""
 
@@ -154,29 +96,56 @@ class LiveJobs:
         self._somebody.set()
         return listener
 
-    async def follow(self, listener: Listener, job_id: str, last_version: int) -> bool:
+    async def follow_job(self, listener: Listener, job_id: str, last_version: int) -> bool:
         """Let the listener hear of one job: where it stands now, if that is newer than `last_version`, and
         every change from now on. False if there is no such job. Raises OracleError.
 
         What stands there is read when the poller watches already, so that no change falls between the two.
         """
         await self._watching.wait()
-        listener.subscribe(job_id, last_version)
+        listener.tell_again(job_id)
+        self._subscribe(listener, job_topic(job_id), {job_id: last_version})
         state = await self._feed.progress_of(job_id)
         if state is None:
-            listener.unsubscribe(job_id)
+            self.unfollow(listener, job_topic(job_id))
             return False
-        listener.offer(state)
+        listener.offer(update_of_job(state))
         return True
 
-    async def follow_all(self, listener: Listener, since: datetime | None) -> None:
-        """Let the listener hear of every job: what changed at `since` or later, and every change from now
-        on. Raises OracleError."""
+    async def follow(
+        self, listener: Listener, topic: str, since: datetime | None, known: Mapping[str, int] | None = None
+    ) -> None:
+        """Let the listener hear of the jobs of a topic: what changed since he left, and every change from now on.
+
+        since: the `updated_at` of the last change that he saw. known: versions by job that he has; the others of
+        the seconds before `since` may come again. Raises OracleError.
+        """
         await self._watching.wait()
-        listener.subscribe(EVERYTHING)
+        self._subscribe(listener, topic, known or {})
         if since is not None:
-            for change in await self._feed.changed_since(since - WINDOW):
-                listener.offer(change)
+            for update in await self._missed(since):
+                if topic in update.topics:
+                    listener.offer(update)
+
+    async def follow_system(self, listener: Listener) -> None:
+        """Let the listener hear of the database and the workers: how they stand, and every change from now on."""
+        self._subscribe(listener, SYSTEM, {})
+        try:
+            self._publish(await self._system.changes(at_once=True))
+        except OracleError as error:
+            log.debug("no look at the system for a new listener", code=error.code)
+            self._publish(self._system.outage())
+        for update in self._system.known():
+            listener.tell_again(update.key)
+            listener.offer(update)
+
+    def unfollow(self, listener: Listener, topic: str) -> None:
+        """The listener hears no more of the topic."""
+        listener.remove(topic)
+        others = self._by_topic.get(topic, set())
+        others.discard(listener)
+        if not others:
+            self._by_topic.pop(topic, None)
 
     async def run(self) -> None:
         """Look for ever; an unavailable database is waited for and told to the listeners once."""
@@ -188,8 +157,10 @@ class LiveJobs:
                 await self._somebody.wait()
             try:
                 await self._look()
+                if SYSTEM in self._by_topic:
+                    self._publish(await self._system.changes())
                 back_off = self._interval
-                self._outage = ""
+                self._tell_return()
             except OracleError as error:
                 back_off = min(back_off * 2, _MAX_BACK_OFF_SECONDS)
                 self._tell_outage(error)
@@ -200,35 +171,65 @@ class LiveJobs:
             await self._begin()
             return
         late = asyncio.get_running_loop().time() >= self._next_late_look
-        for change in await self._feed.changed_since(self._newest - (LATE_WINDOW if late else WINDOW)):
-            known = self._seen.get(change.job_id)
-            if known is not None and known[0] >= change.version:
-                continue
-            self._remember(change)
-            for listener in self._listeners:
-                listener.offer(change)
+        changes = await self._feed.changed_since(self._newest - (LATE_WINDOW if late else WINDOW))
+        self._publish([update for change in changes if (update := self._remember(change)) is not None])
         if late:
             self._schedule_late_look()
-            self._forget(self._newest - LATE_WINDOW)
+            self._forget()
 
     async def _begin(self) -> None:
         """Take note of how things stand; only what changes from here on is news."""
-        self._newest = await self._feed.now()
+        self._newest = self._began = await self._feed.now()
+        self._began_at = asyncio.get_running_loop().time()
         self._seen.clear()
         for change in await self._feed.changed_since(self._newest - LATE_WINDOW):
             self._remember(change)
         self._schedule_late_look()
         self._watching.set()
 
-    def _remember(self, change: JobProgress) -> None:
-        self._seen[change.job_id] = (change.version, change.updated_at)
+    def _clock(self) -> datetime:
+        """The database's time, near enough."""
+        return self._began + timedelta(seconds=asyncio.get_running_loop().time() - self._began_at)
+
+    def _remember(self, change: JobProgress) -> Update | None:
+        """The change as an update; None if it is known."""
+        known = self._seen.get(change.job_id)
+        if known is not None and known.update.version >= change.version:
+            return None
+        update = update_of_job(change)
+        self._seen[change.job_id] = _Seen(update, change.updated_at, self._clock())
         self._newest = max(self._newest, change.updated_at)
+        return update
+
+    async def _missed(self, since: datetime) -> list[Update]:
+        """The updates that somebody may not have seen whose last one was stamped at `since`.
+
+        Another process may have seen a late commit up to one late look before or after this one.
+        """
+        since -= timedelta(seconds=LATE_LOOK_SECONDS) + WINDOW
+        if since < max(self._began, self._clock() - LATE_WINDOW):
+            return [update_of_job(change) for change in await self._feed.changed_since(since - LATE_WINDOW)]
+        return [seen.update for seen in self._seen.values() if seen.seen_at >= since]
+
+    def _publish(self, updates: list[Update]) -> None:
+        for update in updates:
+            for topic in update.topics:
+                for listener in self._by_topic.get(topic, ()):
+                    listener.offer(update)
+
+    def _subscribe(self, listener: Listener, topic: str, known: Mapping[str, int]) -> None:
+        listener.add(topic, known)
+        self._by_topic.setdefault(topic, set()).add(listener)
 
     def _schedule_late_look(self) -> None:
         self._next_late_look = asyncio.get_running_loop().time() + LATE_LOOK_SECONDS
 
-    def _forget(self, before: datetime) -> None:
-        old = {job_id for job_id, (_, updated_at) in self._seen.items() if updated_at < before}
+    def _forget(self) -> None:
+        """What neither a late look nor somebody who comes back can bring up again."""
+        stamped, looked = self._newest - LATE_WINDOW, self._clock() - LATE_WINDOW
+        old = {
+            job_id for job_id, one in self._seen.items() if one.updated_at < stamped and one.seen_at < looked
+        }
         for job_id in old:
             del self._seen[job_id]
         for listener in self._listeners:
@@ -237,10 +238,80 @@ class LiveJobs:
     def _tell_outage(self, error: OracleError) -> None:
         if self._outage == error.sentence:
             return
-        self._outage = error.sentence
+        first, self._outage = not self._outage, error.sentence
         log.warning("live updates wait", code=error.code, sentence=error.sentence)
+        if first:
+            self._publish(self._system.outage())
+            for listener in self._listeners:
+                listener.notice(_AWAY)
+
+    def _tell_return(self) -> None:
+        if not self._outage:
+            return
+        self._outage = ""
+        log.info("live updates go on")
         for listener in self._listeners:
-            listener.notice("Live updates wait for the database; nothing is lost.")
+            listener.notice(_BACK)
 
     def _closed(self, listener: Listener) -> None:
+        for topic in list(listener.topics):
+            self.unfollow(listener, topic)
         self._listeners.discard(listener)
+
+
+class _SystemNews:
+    """How the service stands, as updates: one for the system, one for each worker that changed."""
+
+    def __init__(self, standing: Callable[[], Awaitable[Standing]]) -> None:
+        self._standing = standing
+        self._looking = asyncio.Lock()
+        self._states: dict[str, Update] = {}
+        self._next_look = 0.0
+        self._revision = 0
+
+    def known(self) -> list[Update]:
+        """How everything stood at the last look."""
+        return list(self._states.values())
+
+    async def changes(self, *, at_once: bool = False) -> list[Update]:
+        """What changed since the last look, at most one look in SYSTEM_LOOK_SECONDS unless `at_once`. Raises
+        OracleError."""
+        async with self._looking:
+            now = asyncio.get_running_loop().time()
+            if now < self._next_look and not at_once:
+                return []
+            self._next_look = now + SYSTEM_LOOK_SECONDS
+            return self._differences(await self._standing())
+
+    def _differences(self, standing: Standing) -> list[Update]:
+        states: dict[str, SystemState | WorkerState] = {SYSTEM: standing.system, **standing.workers}
+        gone = [key for key in self._states if key not in states]
+        changed = [self._new(key, state) for key, state in states.items() if self._differs(key, state)]
+        for key in gone:
+            state = self._states.pop(key).state
+            assert isinstance(state, WorkerState)  # the system itself is always there
+            self._revision += 1
+            left = msgspec.structs.replace(state, status="GONE", running_jobs=0)
+            changed.append(Update(key, self._revision, (SYSTEM,), left))
+        return changed
+
+    def outage(self) -> list[Update]:
+        """The database is away."""
+        known = self._states.get(SYSTEM)
+        state = known.state if known else SystemState(database="unavailable")
+        assert isinstance(state, SystemState)
+        self._next_look = 0.0
+        away = msgspec.structs.replace(state, database="unavailable")
+        return [self._new(SYSTEM, away)] if self._differs(SYSTEM, away) else []
+
+    def _differs(self, key: str, state: SystemState | WorkerState) -> bool:
+        known = self._states.get(key)
+        return known is None or known.state != state
+
+    def _new(self, key: str, state: SystemState | WorkerState) -> Update:
+        self._revision += 1
+        self._states[key] = Update(key, self._revision, (SYSTEM,), state)
+        return self._states[key]
+
+
+__all__ = ["EVENT_STREAM", "EVERYTHING", "SYSTEM", "WEBSOCKET", "Feed", "LiveJobs"]

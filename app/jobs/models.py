@@ -193,14 +193,20 @@ class ComparisonJob(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
-class JobProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of a job's row as the WebSocket pushes it."""
+class JobProgress(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="job"):
+    """A change of a job's row as the WebSocket and the event streams push it."""
 
     job_id: str
+    kind: str
+    table_name: str
+    submitted_by: str
     status: JobStatus
     progress: float
     current_step: str | None
+    attempt: int
     estimated_completion: datetime | None
+    match_percentage: float | None
+    error: Annotated[str | None, Meta(description="Why the last attempt ended badly, as a sentence.")]
     version: int
     updated_at: datetime
 

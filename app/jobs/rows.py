@@ -16,6 +16,10 @@ JOB_COLUMNS = """
        estimated_completion, updated_at, execution_time_seconds, total_prod_records, total_uat_records,
        match_percentage, anomalies_detected, has_critical_issues, row_version, error_details, json_query(request_config, '$.tags')"""
 
+PROGRESS_COLUMNS = """
+       job_id, kind, table_name, submitted_by, status, progress_percentage, current_step, attempt,
+       estimated_completion, match_percentage, json_value(error_details, '$.sentence'), row_version, updated_at"""
+
 
 def time_of(value: datetime | None) -> datetime | None:
     """A database time as an aware one."""
@@ -48,16 +52,21 @@ def number(value: Decimal | None) -> float | None:
 
 
 def progress_of_row(row: tuple[Any, ...]) -> JobProgress:
-    """A row of status, progress and version."""
-    job_id, status, percentage, step, estimated_completion, version, updated_at = row
+    """A row of PROGRESS_COLUMNS."""
     return JobProgress(
-        job_id=job_id,
-        status=JobStatus(status),
-        progress=float(percentage),
-        current_step=step,
-        estimated_completion=time_of(estimated_completion),
-        version=int(version),
-        updated_at=required_time(updated_at),
+        job_id=row[0],
+        kind=row[1],
+        table_name=row[2],
+        submitted_by=row[3] or "",
+        status=JobStatus(row[4]),
+        progress=float(row[5]),
+        current_step=row[6],
+        attempt=int(row[7]),
+        estimated_completion=time_of(row[8]),
+        match_percentage=number(row[9]),
+        error=row[10],
+        version=int(row[11]),
+        updated_at=required_time(row[12]),
     )
 
 

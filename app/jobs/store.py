@@ -29,6 +29,7 @@ from app.jobs.models import (
 )
 from app.jobs.rows import (
     JOB_COLUMNS,
+    PROGRESS_COLUMNS,
     attempt_of_row,
     from_json,
     job_of_row,
@@ -241,9 +242,8 @@ class OracleJobStorage(RunStorage, AdministrationStorage):
 
     async def changed_since(self, since: datetime) -> list[JobProgress]:
         """Jobs whose row was stamped at or after `since`, oldest change first."""
-        sql = """
-            select job_id, status, progress_percentage, current_step, estimated_completion, row_version,
-                   updated_at
+        sql = f"""
+            select {PROGRESS_COLUMNS}
               from comparison_jobs
              where updated_at >= :since
              order by updated_at, job_id"""
@@ -252,9 +252,8 @@ class OracleJobStorage(RunStorage, AdministrationStorage):
 
     async def progress_of(self, job_id: str) -> JobProgress | None:
         """Where one job stands; None if there is no such job."""
-        sql = """
-            select job_id, status, progress_percentage, current_step, estimated_completion, row_version,
-                   updated_at
+        sql = f"""
+            select {PROGRESS_COLUMNS}
               from comparison_jobs
              where job_id = :job_id"""
         rows = await self._pool.rows("watch", sql, {"job_id": job_id})

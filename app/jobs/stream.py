@@ -9,6 +9,7 @@ before it may come again, with versions that the client knows already.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -22,11 +23,12 @@ from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, Parameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from app.accounts.guard import Gate, Principal, bearer_token
+from app.accounts.guard import Principal
 from app.accounts.permissions import Permission, needs
-from app.accounts.tokens import TokenError
+from app.accounts.presence import Presence, Visit
 from app.envelope import errors_of
-from app.jobs.live import EVENT_STREAM, EVERYTHING, Listener, LiveJobs
+from app.jobs.listener import EVERYTHING, Listener, Update, job_topic
+from app.jobs.live import EVENT_STREAM, LiveJobs
 from app.jobs.models import JobProgress, JobStatus, is_job_id
 from app.jobs.store import no_such_job
 from app.oracle.dictionary import RequestError
@@ -35,7 +37,8 @@ from app.oracle.errors import OracleError
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS = 15.0
-FIGURES_SECONDS = 2.0
+TICK_SECONDS = 2.0
+_STILL_HERE = ServerSentEventMessage(data=None, comment="still here")
 _FINAL = {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED}
 
 LastEventId = Annotated[
@@ -50,8 +53,9 @@ Figures = Callable[[], Awaitable[Any]]
 
 _EVENTS = (
     "event: job\r\nid: 5\r\n"
-    'data: {"job_id":"...","status":"RUNNING","progress":40.0,"current_step":"comparing LAT",'
-    '"estimated_completion":null,"version":5,"updated_at":"2026-01-31T12:00:01Z"}\r\n\r\n'
+    'data: {"type":"job","job_id":"...","kind":"COMPARE","table_name":"DEMO.AIRPORTS_PROD","submitted_by":"ann",'
+    '"status":"RUNNING","progress":40.0,"current_step":"comparing LAT","attempt":1,"estimated_completion":null,'
+    '"match_percentage":null,"error":null,"version":5,"updated_at":"2026-01-31T12:00:01Z"}\r\n\r\n'
 )
 
 
@@ -75,7 +79,7 @@ def _documented(*errors: int) -> dict[int, ResponseSpec]:
     operation_id="followJob",
     tags=["Live"],
     media_type="text/event-stream",
-    responses=_documented(401, 403, 404, 422),
+    responses=_documented(401, 403, 404, 422, 429),
 )
 async def job_stream(
     job_id: Annotated[str, Parameter(description="The job.", max_length=36)],
@@ -85,18 +89,16 @@ async def job_stream(
 ) -> ServerSentEvent:
     """404 before the first event for an unknown job."""
     version = _version(last_event_id)
-    live: LiveJobs = state.live
-    listener = live.listen(EVENT_STREAM)
+    stream = _Stream(request.user, state)
     try:
-        if not is_job_id(job_id) or not await live.follow(listener, job_id, version):
+        if not is_job_id(job_id) or not await stream.live.follow_job(stream.listener, job_id, version):
             raise no_such_job(job_id)
-        listener.confirm(job_id)
+        stream.listener.confirm(job_topic(job_id))
         # A job that ended before the last event that the client saw: nothing will ever come.
         ended = (await state.jobs.get(job_id)).status in _FINAL
     except BaseException:
-        listener.close()
+        stream.close()
         raise
-    stream = _Stream(state.gate, _proof(request), listener, by_version=True)
     return ServerSentEvent(stream.until_final(ended))
 
 
@@ -109,93 +111,104 @@ async def job_stream(
     operation_id="followEverything",
     tags=["Live"],
     media_type="text/event-stream",
-    responses=_documented(401, 403, 422),
+    responses=_documented(401, 403, 422, 429),
 )
 async def dashboard_stream(
     request: Request[Principal, Any, Any], state: State, last_event_id: LastEventId = None
 ) -> ServerSentEvent:
     """Until the client goes or its token ends."""
     since = _time(last_event_id)
-    live: LiveJobs = state.live
-    listener = live.listen(EVENT_STREAM)
+    stream = _Stream(request.user, state)
     try:
-        await live.follow_all(listener, since)
-        listener.confirm(EVERYTHING)
+        await stream.live.follow(stream.listener, EVERYTHING, since)
+        stream.listener.confirm(EVERYTHING)
     except BaseException:
-        listener.close()
+        stream.close()
         raise
-    stream = _Stream(state.gate, _proof(request), listener, by_version=False)
     return ServerSentEvent(stream.everything(lambda: state.dashboard.metrics(24)))
 
 
 class _Stream:
-    """One client's events. The listener is closed when the client goes."""
+    """One client's events. It is closed when the client goes, also when he goes before the first event.
 
-    def __init__(self, gate: Gate, proof: str, listener: Listener, *, by_version: bool) -> None:
-        self._gate = gate
-        self._proof = proof
-        self._listener = listener
-        self._by_version = by_version
+    Raises TooManyAttemptsError and BusyError.
+    """
+
+    def __init__(self, user: Principal, state: State) -> None:
+        presence: Presence = state.presence
+        self.live: LiveJobs = state.live
+        self._visit = presence.enter(user)
+        self.listener = self.live.listen(EVENT_STREAM)
+        self._silent = 0.0
+        self.close = weakref.finalize(self, _close, presence, self._visit, self.listener)
 
     async def until_final(self, ended: bool) -> AsyncIterator[ServerSentEventMessage]:
         """Events of one job up to its last."""
         try:
             while True:
-                async for message, change in self._news(0.1 if ended else HEARTBEAT_SECONDS):
-                    yield message
-                    if change is not None and change.status in _FINAL:
+                for update in await self._news(0.1 if ended else TICK_SECONDS):
+                    yield self._told(_event_of(update, by_version=True))
+                    if _is_final(update):
                         return
-                if ended or not await self._still_admitted():
+                if ended or self._visit.ended:
                     return
+                if self._silent >= HEARTBEAT_SECONDS:
+                    yield self._told(_STILL_HERE)
         finally:
-            self._listener.close()
+            self.close()
 
     async def everything(self, figures: Figures) -> AsyncIterator[ServerSentEventMessage]:
         """Events of all jobs, and the figures when they changed."""
-        told, silent = "", 0.0
+        told = ""
         try:
-            while True:
-                sent = False
-                async for message, _ in self._news(FIGURES_SECONDS):
-                    yield message
-                    sent = True
+            while not self._visit.ended:
+                for update in await self._news(TICK_SECONDS):
+                    yield self._told(_event_of(update, by_version=False))
                 text = await _figures(figures)
                 if text and text != told:
-                    told, sent = text, True
-                    yield ServerSentEventMessage(data=text, event="metrics")
-                silent = 0.0 if sent else silent + FIGURES_SECONDS
-                if silent >= HEARTBEAT_SECONDS:
-                    silent = 0.0
-                    yield ServerSentEventMessage(data=None, comment="still here")
-                if not await self._still_admitted():
-                    return
+                    told = text
+                    yield self._told(ServerSentEventMessage(data=text, event="metrics"))
+                if self._silent >= HEARTBEAT_SECONDS:
+                    yield self._told(_STILL_HERE)
         finally:
-            self._listener.close()
+            self.close()
 
-    async def _news(self, seconds: float) -> AsyncIterator[tuple[ServerSentEventMessage, JobProgress | None]]:
-        """What there is within `seconds`; a comment if there is nothing on a job's stream."""
+    async def _news(self, seconds: float) -> list[Update | str]:
+        """What there is within `seconds`: notices, then jobs by the time of their change."""
+        if self._visit.seconds_left <= 0:
+            self._visit.end("The token has expired.")
         try:
             async with asyncio.timeout(seconds):
-                changes, notices = await self._listener.take()
+                news = await self.listener.take()
         except TimeoutError:
-            if self._by_version:
-                yield ServerSentEventMessage(data=None, comment="still here"), None
-            return
-        for sentence in notices:
-            yield ServerSentEventMessage(data=_text({"message": sentence}), event="notice"), None
-        for change in sorted(changes, key=lambda one: one.updated_at):
-            event_id = str(change.version) if self._by_version else change.updated_at.isoformat()
-            data = _text(msgspec.structs.asdict(change))
-            yield ServerSentEventMessage(data=data, event="job", id=event_id), change
+            self._silent += seconds
+            return []
+        return [*news.notices, *sorted(news.updates, key=lambda update: _job_of(update).updated_at)]
 
-    async def _still_admitted(self) -> bool:
-        try:
-            await self._gate.admit(self._proof, count=False)
-        except TokenError:
-            return False
-        except OracleError as error:  # an outage ends no stream: the poller tells of it
-            log.debug("stream goes on without a look at its token", code=error.code)
-        return True
+    def _told(self, message: ServerSentEventMessage) -> ServerSentEventMessage:
+        self._silent = 0.0
+        return message
+
+
+def _close(presence: Presence, visit: Visit, listener: Listener) -> None:
+    presence.leave(visit)
+    listener.close()
+
+
+def _event_of(update: Update | str, *, by_version: bool) -> ServerSentEventMessage:
+    if isinstance(update, str):
+        return ServerSentEventMessage(data=_text({"message": update}), event="notice")
+    event_id = str(update.version) if by_version else _job_of(update).updated_at.isoformat()
+    return ServerSentEventMessage(data=update.text, event="job", id=event_id)
+
+
+def _is_final(update: Update | str) -> bool:
+    return isinstance(update, Update) and _job_of(update).status in _FINAL
+
+
+def _job_of(update: Update) -> JobProgress:
+    assert isinstance(update.state, JobProgress)  # streams follow jobs only
+    return update.state
 
 
 async def _figures(figures: Figures) -> str:
@@ -212,12 +225,6 @@ async def _figures(figures: Figures) -> str:
 
 def _text(value: Any) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _proof(request: Request[Principal, Any, Any]) -> str:
-    proof = bearer_token(request)
-    assert proof is not None  # the guard let the request in by it
-    return proof
 
 
 def _version(last_event_id: str | None) -> int:

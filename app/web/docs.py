@@ -39,8 +39,8 @@ _DESCRIPTION = """Compare two Oracle tables exactly, follow the work live, read 
 
 Log in with `POST /api/v1/auth/login`, press **Authorize**, paste the token. Every answer has the shape
 `{"success", "data", "message", "timestamp"}`, errors too. Changes of jobs are pushed over the WebSocket `/ws`:
-send `{"type": "auth", "token": "..."}`, then `{"type": "subscribe", "job_id": "..."}` (or `"*"`); each message
-holds `job_id`, `status`, `progress`, `current_step`, `estimated_completion` and `version`."""
+send `{"type": "auth", "token": "..."}`, then `{"type": "subscribe", "topic": "job:ID"}` (or `table:OWNER.TABLE`,
+`mine`, `everything`, `system`); each change comes as one message with the newest state."""
 
 _TAGS = [
     Tag("Jobs", "Submit comparisons, follow them, read their results."),

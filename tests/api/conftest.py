@@ -15,6 +15,7 @@ import uvicorn
 from litestar import Litestar
 from litestar.testing import TestClient, WebSocketTestSession
 
+from app.accounts import presence
 from app.accounts.permissions import Role
 from app.main import create_app
 from app.settings import Settings
@@ -34,8 +35,10 @@ def settings(concord_db: Settings) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def app(settings: Settings) -> Litestar:
-    return create_app(settings)
+def app(settings: Settings) -> Iterator[Litestar]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(presence, "CHECK_SECONDS", 0.3)
+        yield create_app(settings)
 
 
 @pytest.fixture(scope="session")
@@ -133,9 +136,11 @@ def connected(client: Client, token: str) -> Iterator[WebSocketTestSession]:
         yield socket
 
 
-def subscribe(socket: WebSocketTestSession, job_id: str, **more: Any) -> None:
-    socket.send_json({"type": "subscribe", "job_id": job_id, **more})
-    assert socket.receive_json(timeout=10) == {"type": "subscribed", "job_id": job_id}
+def subscribe(socket: WebSocketTestSession, topic: str, **more: Any) -> None:
+    """Subscribe to a topic, or to the job of an id."""
+    topic = f"job:{topic}" if "-" in topic and ":" not in topic else topic
+    socket.send_json({"type": "subscribe", "topic": topic, **more})
+    assert socket.receive_json(timeout=10) == {"type": "subscribed", "topic": topic}
 
 
 def pushed(socket: WebSocketTestSession, seconds: float = 10) -> dict[str, Any]:
