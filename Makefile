@@ -12,7 +12,7 @@ test: $(VENV)/.installed  ## all tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 test-23ai: $(VENV)/.installed  ## the product's tests of SQL once more, the local database playing 23ai
-	@CONCORD_TEST_PLAY=23ai $(BIN)/python -m pytest -q tests/queue/test_install.py tests/queue/test_job_queue.py \
+	@CONCORD_TEST_PLAY=23ai $(BIN)/python -m pytest -q tests/install/test_install.py tests/install/test_printed.py tests/queue/test_job_queue.py \
 	  tests/queue/test_job_queue_verbs.py tests/queue/test_job_queue_updates.py tests/queue/test_scripts.py \
 	  tests/api/test_jobs.py tests/api/test_store.py tests/api/test_submit.py $(ARGS)
 

@@ -164,45 +164,62 @@ def _run_check(arguments: argparse.Namespace) -> int:
     return run(settings)
 
 
+_DBA = (
+    "The DBA is named by CONCORD_INSTALL_USER, his password by CONCORD_INSTALL_PASSWORD or in a file named by "
+    "CONCORD_INSTALL_PASSWORD_FILE; what is missing is asked for at the terminal. They are used once and kept nowhere."
+)
+
+
 def _add_db(commands: Commands) -> None:
-    parser = commands.add_parser("db", help="install or check Concord's schema in an Oracle database")
+    parser = commands.add_parser(
+        "db", help="install, upgrade, check or remove Concord's schema in an Oracle database"
+    )
+    parser.set_defaults(run=_run_db)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     install = actions.add_parser(
         "install",
-        help="create owner, runtime user, tables and packages; safe to repeat",
-        description="Works as the DBA of CONCORD_INSTALL_USER and CONCORD_INSTALL_PASSWORD, once; creates what "
-        "is missing, runs each migration once, and says what it did.",
+        help="create owner, runtime user, tables, packages and views; safe to repeat",
+        description=f"Creates what is missing and says what it did. {_DBA}",
     )
-    install.set_defaults(run=_run_db_install)
-    check = actions.add_parser("check", help="say whether the installed objects are complete and valid")
-    check.set_defaults(run=_run_db_check)
+    install.add_argument(
+        "--print", action="store_true", dest="script", help="print a script for SQL*Plus and SQLcl instead"
+    )
+    install.add_argument(
+        "--without-sessions",
+        action="store_true",
+        help="with --print: for a DBA who may not grant on V$SESSION (only SYS may); JOB_LOCKS_V stays empty",
+    )
+    upgrade = actions.add_parser(
+        "upgrade",
+        help="bring an installed schema to this version; workers may go on",
+        description=f"Runs what is new, each statement once; users and passwords stay as they are. {_DBA}",
+    )
+    upgrade.add_argument(
+        "--print",
+        action="store_true",
+        dest="script",
+        help="print a script with what is left; asks the database as the runtime user, or as the DBA if one is named",
+    )
+    check = actions.add_parser(
+        "check",
+        help="compare what is installed with what this version needs, and say how to mend it",
+        description="As the runtime user; with --dba also objects, texts, constraints and rights that only a DBA sees. "
+        f"Exit status 0 when all is right, else 1. {_DBA}",
+    )
+    check.add_argument("--dba", action="store_true", help="ask as the DBA")
+    remove = actions.add_parser(
+        "uninstall",
+        help="drop the owner with everything in it, and the runtime user",
+        description=f"Says what would be lost and asks. Refuses while workers live. {_DBA}",
+    )
+    remove.add_argument("--yes", metavar="OWNER", help="the name of the owner, instead of being asked for it")
+    remove.add_argument("--force", action="store_true", help="also while workers live")
 
 
-def _run_db_install(arguments: argparse.Namespace) -> int:
-    from app.oracle.install import InstallError, install_from
-    from app.settings import Settings, SettingsError
+def _run_db(arguments: argparse.Namespace) -> int:
+    from app.oracle.command import run
 
-    try:
-        for line in install_from(Settings.from_env()):
-            print(line)
-    except (SettingsError, InstallError) as error:
-        return _fail(str(error))
-    return 0
-
-
-def _run_db_check(arguments: argparse.Namespace) -> int:
-    from app.oracle.install import InstallError, check_from
-    from app.settings import Settings, SettingsError
-
-    try:
-        findings = check_from(Settings.from_env())
-    except (SettingsError, InstallError) as error:
-        return _fail(str(error))
-    for finding in findings:
-        print(finding)
-    if not findings:
-        print("Concord's schema is complete and valid.")
-    return 1 if findings else 0
+    return run(arguments)
 
 
 def _add_local(commands: Commands) -> None:

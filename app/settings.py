@@ -66,7 +66,18 @@ class Settings:
     )
 
     # The database
-    db_dsn: str = knob("localhost:1521/FREEPDB1", "where the database listens: host:port/service")
+    db_dsn: str = knob(
+        "localhost:1521/FREEPDB1",
+        "where the database listens: host:port/service, tcps://host:port/service for TLS, or a name in tnsnames.ora",
+    )
+    db_config_dir: str = knob("", "folder of tnsnames.ora, where CONCORD_DB_DSN is a name in it")
+    db_wallet_dir: str = knob(
+        "", "folder of ewallet.pem: authorities for the server's certificate, and the client's own for mTLS"
+    )
+    db_wallet_password: str = knob("", "the password of ewallet.pem, if it has one", secret=True)
+    db_server_dn: str = knob(
+        "", "distinguished name that the server's certificate must have; its host name is checked if empty"
+    )
     db_user: str = knob("CONCORD_APP", "the runtime user: executes packages, reads tables, owns nothing")
     db_password: str = knob("", "the runtime user's password", secret=True)
     db_owner: str = knob("CONCORD", "the schema that owns Concord's tables and packages")
@@ -81,8 +92,8 @@ class Settings:
         "", "database user with whose rights queries of requests run; without one queries are refused"
     )
     query_password: str = knob("", "the password of the user of queries", secret=True)
-    install_user: str = knob("", "`concord db install` only: a DBA, e.g. SYSTEM; asked for once")
-    install_password: str = knob("", "`concord db install` only: the DBA's password", secret=True)
+    install_user: str = knob("", "`concord db` only: a DBA, e.g. SYSTEM; asked for at a terminal")
+    install_password: str = knob("", "`concord db` only: the DBA's password", secret=True)
 
     # The API
     host: str = knob("127.0.0.1", "address on which the API listens")
@@ -184,11 +195,12 @@ class Settings:
         return Path(self.files_dir).expanduser() if self.files_dir else None
 
     @classmethod
-    def from_env(cls, environment: Mapping[str, str] | None = None) -> Self:
+    def from_env(cls, environment: Mapping[str, str] | None = None, *, need_password: bool = True) -> Self:
         """The settings of this process from CONCORD_* variables.
 
-        Raises SettingsError for a value that cannot be read, an unknown CONCORD_ variable (a typing
-        error that would otherwise be ignored) and a missing password of the runtime user.
+        need_password: of the runtime user; not where only a DBA connects. Raises SettingsError for a value
+        that cannot be read, an unknown CONCORD_ variable (a typing error that would otherwise be ignored)
+        and a password that is needed and missing.
         """
         env = os.environ if environment is None else environment
         types = get_type_hints(cls)
@@ -205,7 +217,7 @@ class Settings:
             if text is not None:
                 values[item.name] = _parse(name, text, types[item.name])
         settings = cls(**values)
-        if not settings.db_password:
+        if need_password and not settings.db_password:
             raise SettingsError(
                 "CONCORD_DB_PASSWORD (or CONCORD_DB_PASSWORD_FILE) is not set: it is the password of the "
                 f"runtime user {settings.db_user}."

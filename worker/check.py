@@ -15,9 +15,11 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from app.jobs.store import OracleJobStorage
+from app.oracle.check import check_from
 from app.oracle.errors import OracleError
-from app.oracle.install import InstallError, check_from, source_files
+from app.oracle.plan import InstallError
 from app.oracle.pool import Connection, OraclePool
+from app.oracle.sources import source_files
 from app.settings import Settings
 from worker.wakeup import ChangeNotification
 

@@ -24,6 +24,7 @@ import structlog
 from app.jobs.models import ClaimedJob, JobError
 from app.jobs.store import OracleJobStorage
 from app.ops.worker_metrics import WorkerMetrics
+from app.oracle.address import security
 from app.oracle.dictionary import Dictionary
 from app.oracle.errors import DatabaseUnavailableError, OracleError
 from app.oracle.pool import acting_for
@@ -170,6 +171,7 @@ class Run:
             "dsn": self.settings.db_dsn,
             "user": self.settings.db_user,
             "password": self.settings.db_password,
+            "secured": security(self.settings),
             "files_dir": None if self.settings.files is None else str(self.settings.files),
             "query_user": self.settings.query_user,
             "query_password": self.settings.query_password,

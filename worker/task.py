@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,6 +39,7 @@ class Task:
     dsn: str
     user: str
     password: str
+    secured: dict[str, Any] = field(default_factory=dict)  # see app.oracle.address
     files_dir: Path | None = None  # of files that requests may name
     query_user: str = ""  # with whose rights queries of requests run; queries are refused if empty
     query_password: str = ""
@@ -60,6 +61,7 @@ class Task:
             dsn=self.dsn,
             tcp_connect_timeout=_CONNECT_SECONDS,
             expire_time=1,
+            **self.secured,
         )
         connection.module = "concord-worker"
         connection.action = self.kind

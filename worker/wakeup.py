@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import oracledb
 import structlog
 
+from app.oracle.address import security
 from app.oracle.errors import OracleError, code_of, translate
 from app.settings import Settings
 from worker.pacing import Pause
@@ -260,6 +261,7 @@ class _Subscription:
             tcp_connect_timeout=_CONNECT_SECONDS,
             expire_time=1,
             events=True,
+            **security(self._settings),
         )
         connection.call_timeout = _CALL_MILLISECONDS
         connection.module = "concord-worker"

@@ -20,7 +20,8 @@ from app.demo import airports, summary
 from app.demo.client import ApiError, Client
 from app.demo.home import home_folder, secret_from
 from app.demo.processes import ProcessError, Processes, free_port
-from app.oracle.install import InstallError, install
+from app.oracle.install import install
+from app.oracle.plan import InstallError
 
 _WORKERS = 2
 _OWNER, _RUNTIME, _ADMIN = "CONCORD", "CONCORD_APP", "admin"

@@ -12,7 +12,7 @@ from litestar.datastructures import State
 from app.accounts.permissions import PUBLIC
 from app.envelope import Envelope, Failure, documented, failure, ok
 from app.oracle.errors import OracleError
-from app.oracle.install import source_files
+from app.oracle.sources import source_files
 
 VERSION = version("concord")
 _NEWEST = max(file.name for file in source_files("schema"))
@@ -109,7 +109,7 @@ async def _schema(state: State) -> tuple[bool, str]:
     sql = "select max(file_name) from schema_migrations where status = 'DONE' and file_name like 'schema/%'"
     installed = (await state.pool.rows("schema version", sql))[0][0] or ""
     if installed < _NEWEST:
-        return False, "The schema in the database is older than this program: run `concord db install`."
+        return False, "The schema in the database is older than this program: run `concord db upgrade`."
     return True, "It is the one of this version." if installed == _NEWEST else "It is of a newer version."
 
 

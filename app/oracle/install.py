@@ -1,99 +1,67 @@
 """Installs plsql/ in an Oracle database: owner and runtime user, migrations, packages, views, grants.
 
-Safe to repeat: migrations run once each, step by step, and are recorded in SCHEMA_MIGRATIONS; packages, views
-and grants are created anew when their text has changed or they are invalid. DDL commits by itself, so a step
-is recorded as STARTED before it runs and as DONE after it; an installer that finds a STARTED step takes it up
-again and accepts that its object may exist already.
+Safe to repeat, to break off and to run twice at once: `app.oracle.plan` says what is left, each step is
+recorded, and a second installation waits for the first. Running workers of the version before go on.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
-from importlib import resources
-from importlib.resources.abc import Traversable
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, suppress
+from typing import Any
 
 import oracledb
 
+from app.oracle.address import security
 from app.oracle.errors import MISCONFIGURED, code_of, translate
-from app.oracle.scripts import Statement, split, substitute
+from app.oracle.plan import (
+    ALREADY_DONE,
+    InstallError,
+    Ledger,
+    Step,
+    grant_files,
+    is_done,
+    plan,
+    whole_again,
+)
+from app.oracle.scripts import split, substitute
+from app.oracle.sources import LEDGER, SourceFile, source_files, stand_in
 from app.settings import Settings
 
 _PLAIN_IDENTIFIER = re.compile(r"[A-Z][A-Z0-9_$#]{0,127}")
-_LEDGER = "schema/0000_schema_migrations.sql"
-# What a step may meet that ran before but was not recorded as done: name in use, column exists, primary or
-# unique key exists, constraint exists, columns indexed already, column nullable already / not null already,
-# index dropped already.
-_ALREADY_DONE = frozenset(
-    {"ORA-00955", "ORA-01430", "ORA-02260", "ORA-02261", "ORA-02264", "ORA-02275", "ORA-01408"}
-    | {"ORA-01442", "ORA-01451", "ORA-01418"}
-)
-# What is created as a whole, in this order: specifications before what uses them, grants last.
-_REPEATABLE = (("packages", ".pks"), ("views", ".sql"), ("packages", ".pkb"))
-# Views that need more of the dictionary than every DBA may grant, and what stands in for them then.
-_STAND_INS = {"views/job_locks_v.sql": "dictionary/job_locks_v.sql"}
 _NOT_OURS_TO_GRANT = frozenset({"ORA-01031", "ORA-00942", "ORA-01720"})
+_LOCKED = frozenset({"ORA-00054", "ORA-30006"})
+# A package or table that a session holds: DDL waits so long, for a package five minutes at most (ORA-04021).
 _DDL_LOCK_SECONDS = 30
+_OTHER_INSTALLATION_SECONDS = 300
 _CONNECT_SECONDS = 10
 
 
-class InstallError(Exception):
-    """The installation cannot go on; the text is a sentence. What was done stays and is not done again."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """One file below plsql/."""
-
-    name: str  # e.g. schema/0001_queue.sql
-    text: str
-
-
-def source_files(folder: str, suffix: str = ".sql") -> list[SourceFile]:
-    """The files of one folder of plsql/ in the order of their names."""
-    found = [
-        SourceFile(f"{folder}/{entry.name}", entry.read_text(encoding="utf-8"))
-        for entry in _entries(resources.files("plsql") / folder)
-        if entry.name.endswith(suffix)
-    ]
-    return sorted(found, key=lambda file: file.name)
-
-
-def _entries(folder: Traversable) -> Iterable[Traversable]:
-    return folder.iterdir()
-
-
 def install(
-    dsn: str, user: str, password: str, owner: str, app_user: str, app_password: str
+    dsn: str,
+    user: str,
+    password: str,
+    owner: str,
+    app_user: str,
+    app_password: str,
+    secured: Mapping[str, Any] | None = None,
 ) -> Iterator[str]:
     """Bring the database up to this version of Concord; yields a line for each thing done, as it is done.
 
     user, password: a DBA. owner: schema of tables and packages, created without a login if missing.
     app_user, app_password: the runtime user, created or given this password if it cannot log in with it.
-    Raises InstallError.
+    secured: see `app.oracle.address.security`. Raises InstallError.
     """
-    owner, app_user = _identifier("owner", owner), _identifier("runtime user", app_user)
     if not app_password or '"' in app_password or "\0" in app_password:
         raise InstallError(
             "The runtime user's password must not be empty and must not contain a double quote."
         )
-    with closing(_connect(dsn, user, password)) as connection:
-        try:
-            yield from _Installation(connection, dsn, owner, app_user, app_password).run()
-        except oracledb.Error as error:
-            raise InstallError(f"The installation broke off: {_first_line(error)}") from error
+    return _work(dsn, user, password, owner, app_user, app_password, secured or {})
 
 
 def install_from(settings: Settings) -> Iterator[str]:
     """`install` with the names and passwords of the settings. Raises InstallError."""
-    if not settings.install_user or not settings.install_password:
-        raise InstallError(
-            "CONCORD_INSTALL_USER and CONCORD_INSTALL_PASSWORD must name a DBA, for example SYSTEM; they are "
-            "used for the installation only."
-        )
     return install(
         settings.db_dsn,
         settings.install_user,
@@ -101,77 +69,146 @@ def install_from(settings: Settings) -> Iterator[str]:
         settings.db_owner,
         settings.db_user,
         settings.db_password,
+        security(settings),
     )
 
 
-def check(dsn: str, user: str, password: str, owner: str) -> list[str]:
-    """What keeps the installed schema from being that of this version, as sentences; empty when all is well.
+def upgrade_from(settings: Settings) -> Iterator[str]:
+    """`install` for an installation that is there: no user is created, no password changed. Raises InstallError."""
+    return _work(
+        settings.db_dsn,
+        settings.install_user,
+        settings.install_password,
+        settings.db_owner,
+        settings.db_user,
+        None,
+        security(settings),
+    )
 
-    Asks as the runtime user and sees with its rights. Raises InstallError when the database cannot be asked.
-    """
-    owner = _identifier("owner", owner)
-    with closing(_connect(dsn, user, password)) as connection:
+
+def _work(
+    dsn: str,
+    user: str,
+    password: str,
+    owner: str,
+    app_user: str,
+    app_password: str | None,
+    secured: Mapping[str, Any],
+) -> Iterator[str]:
+    owner, app_user = identifier("owner", owner), identifier("runtime user", app_user)
+    with ExitStack() as sessions:
+        connection, guard = (
+            sessions.enter_context(closing(connect(dsn, user, password, secured))) for _ in range(2)
+        )
+        work = _Installation(connection, guard, dsn, owner, app_user, app_password, secured)
         try:
-            _execute(connection, f"alter session set current_schema = {owner}")
-            recorded = _recorded(connection)
+            yield from work.run()
         except oracledb.Error as error:
-            if code_of(error) not in ("ORA-00942", "ORA-01435"):
-                raise InstallError(translate(error).sentence) from error
-            return [
-                f"Concord is not installed in schema {owner}, or not for user {user}: run `concord db install`."
-            ]
-        findings = list(_missing(recorded))
-        findings.extend(_not_working(connection))
-        return findings
-
-
-def check_from(settings: Settings) -> list[str]:
-    """`check` with the names and passwords of the settings. Raises InstallError."""
-    return check(settings.db_dsn, settings.db_user, settings.db_password, settings.db_owner)
+            raise InstallError(f"The installation broke off: {first_line(error)}") from error
 
 
 class _Installation:
-    """One run of the installer."""
+    """One run of the installer. The second session, `guard`, keeps a row locked: DDL would commit its own."""
 
     def __init__(
-        self, connection: oracledb.Connection, dsn: str, owner: str, app_user: str, app_password: str
+        self,
+        connection: oracledb.Connection,
+        guard: oracledb.Connection,
+        dsn: str,
+        owner: str,
+        app_user: str,
+        app_password: str | None,  # None: the users are there and are left alone
+        secured: Mapping[str, Any],
     ) -> None:
         self._connection = connection
+        self._guard = guard
         self._dsn = dsn
         self._owner = owner
         self._app_user = app_user
         self._app_password = app_password
-        self._recorded: dict[tuple[str, int], tuple[str, str]] = {}
+        self._secured = secured
+        self._ledger: Ledger = {}
         self._sees_sessions = True
 
     def run(self) -> Iterator[str]:
         self._ddl(f"alter session set ddl_lock_timeout = {_DDL_LOCK_SECONDS}")
-        yield from self._create_owner()
         runtime_user_is_new = False
-        for line in self._create_runtime_user():
-            runtime_user_is_new = True
-            yield line
-        self._ddl(f"alter session set current_schema = {self._owner}")
+        if self._app_password is None:
+            self._find_users()
+        else:
+            yield from self._create_owner()
+            for line in self._create_runtime_user(self._app_password):
+                runtime_user_is_new = True
+                yield line
+        for session in (self._connection, self._guard):
+            execute(session, f"alter session set current_schema = {self._owner}")
         yield from self._create_ledger()
-        self._recorded = _recorded(self._connection)
-        for file in source_files("schema"):
-            if file.name != _LEDGER:
-                yield from self._migrate(file)
+        yield from self._wait_for_others()
+        self._ledger = read_ledger(self._connection)
         yield from self._show_sessions_to_owner()
-        for folder, suffix in _REPEATABLE:
-            for file in source_files(folder, suffix):
-                yield from self._create_anew(file if self._sees_sessions else _stand_in(file))
+        steps = plan(
+            dict(self._ledger),
+            owner=self._owner,
+            app_user=self._app_user,
+            sees_sessions=self._sees_sessions,
+            valid={each for each, good in compiled(self._connection, self._owner).items() if good},
+        )
+        yield from self._take(steps)
+        if runtime_user_is_new:
+            for file in grant_files(self._owner, self._app_user):
+                self._take_step(whole_again(file, self._ledger))
+        self._recompile()
         self._refuse_compile_errors()
-        variables = {"owner": self._owner, "app_user": self._app_user}
-        for file in source_files("grants"):
-            granted = SourceFile(file.name, substitute(file.text, variables))
-            if runtime_user_is_new or not self._is_done(granted, 0):
-                yield from self._run_whole(granted, "granted")
+
+    def _take(self, steps: Iterator[Step]) -> Iterator[str]:
+        """Take the steps; a line for each file when its last step is done."""
+        file, number, count = "", 0, 0
+        for step in steps:
+            if file and step.file != file:
+                yield _told(file, number, count)
+                count = 0
+            self._take_step(step)
+            file, number, count = step.file, step.number, count + 1
+        if file:
+            yield _told(file, number, count)
+
+    def _take_step(self, step: Step) -> None:
+        self._record(step, "STARTED")
+        for statement in step.statements:
+            try:
+                execute(self._connection, statement.text)
+            except oracledb.Error as error:
+                if not (step.again and code_of(error) in ALREADY_DONE):
+                    raise InstallError(f"{step.file}, line {statement.line}: {first_line(error)}") from error
+        self._record(step, "DONE")
+
+    def _record(self, step: Step, status: str) -> None:
+        key = (step.file, step.number)
+        if key in self._ledger:
+            sql = """
+                update schema_migrations
+                   set status = :status, checksum = :checksum, applied_at = sys_extract_utc(systimestamp)
+                 where file_name = :file_name and step = :step"""
+        else:
+            sql = """
+                insert into schema_migrations (file_name, step, status, checksum, applied_at)
+                values (:file_name, :step, :status, :checksum, sys_extract_utc(systimestamp))"""
+        execute(self._connection, sql, status=status, checksum=step.checksum, file_name=key[0], step=key[1])
+        self._connection.commit()
+        self._ledger[key] = (status, step.checksum)
+
+    def _find_users(self) -> None:
+        for what, name in (("owner", self._owner), ("runtime user", self._app_user)):
+            if not self._user_exists(name):
+                raise InstallError(f"There is no {what} {name} in this database: run `concord db install`.")
+        sql = "select count(*) from all_tables where owner = :name and table_name = 'SCHEMA_MIGRATIONS'"
+        if not self._one(sql, self._owner):
+            raise InstallError(f"Concord is not installed in schema {self._owner}: run `concord db install`.")
 
     def _create_owner(self) -> Iterator[str]:
         if not self._user_exists(self._owner):
             # An account that nobody can log in to: its objects are worked on from outside.
-            self._ddl(f"create user {self._owner} no authentication")
+            self._ddl(f"create user {self._owner} no authentication", unless="ORA-01920")
             yield f"created owner {self._owner}, an account without login"
         tablespace = self._one("select default_tablespace from dba_users where username = :name", self._owner)
         quota = self._one("select max(max_bytes) from dba_ts_quotas where username = :name", self._owner)
@@ -179,49 +216,18 @@ class _Installation:
             self._ddl(f'alter user {self._owner} quota unlimited on "{tablespace}"')
             yield f"gave {self._owner} a quota on tablespace {tablespace}"
 
-    def _show_sessions_to_owner(self) -> Iterator[str]:
-        """Let JOB_LOCKS_V tell who holds a row. Not every DBA may grant that; then the view has no rows."""
-        sql = """
-            select count(*)
-              from dba_tab_privs
-             where grantee = :name and owner = 'SYS' and grantable = 'YES'
-               and table_name in ('V_$SESSION', 'V_$LOCKED_OBJECT')"""
-        [file] = [file for file in source_files("dictionary") if file.name.endswith("grants.sql")]
-        statements = split(substitute(file.text, {"owner": self._owner}))
-        if self._one(sql, self._owner) == len(statements):
-            return
-        try:
-            for statement in statements:
-                _execute(self._connection, statement.text)
-        except oracledb.Error as error:
-            if code_of(error) not in _NOT_OURS_TO_GRANT:
-                raise InstallError(f"{file.name}: {_first_line(error)}") from error
-            self._sees_sessions = False
-            if not self._is_done(_stand_in(SourceFile("views/job_locks_v.sql", "")), 0):
-                yield (
-                    f"JOB_LOCKS_V will show no sessions, because this user may not grant {self._owner} a look at "
-                    f"V$SESSION: run plsql/{file.name} as SYS, then install again"
-                )
-        else:
-            yield f"granted {self._owner} a look at V$SESSION and V$LOCKED_OBJECT"
-
-    def _create_runtime_user(self) -> Iterator[str]:
+    def _create_runtime_user(self, password: str) -> Iterator[str]:
         if not self._user_exists(self._app_user):
-            self._ddl(f'create user {self._app_user} identified by "{self._app_password}"')
+            self._ddl(f'create user {self._app_user} identified by "{password}"', unless="ORA-01920")
             yield f"created runtime user {self._app_user}"
-        elif not self._login_works():
-            self._ddl(f'alter user {self._app_user} identified by "{self._app_password}"')
+        elif not self._login_works(password):
+            self._ddl(f'alter user {self._app_user} identified by "{password}"')
             yield f"gave runtime user {self._app_user} its new password"
 
-    def _login_works(self) -> bool:
+    def _login_works(self, password: str) -> bool:
         """False when the password is another one; a missing privilege is for the grants to mend."""
         try:
-            oracledb.connect(
-                user=self._app_user,
-                password=self._app_password,
-                dsn=self._dsn,
-                tcp_connect_timeout=_CONNECT_SECONDS,
-            ).close()
+            _open(self._dsn, self._app_user, password, self._secured).close()
         except oracledb.Error as error:
             if code_of(error) == "ORA-01017":
                 return False
@@ -231,56 +237,75 @@ class _Installation:
 
     def _create_ledger(self) -> Iterator[str]:
         sql = "select count(*) from all_tables where owner = :name and table_name = 'SCHEMA_MIGRATIONS'"
-        if not self._one(sql, self._owner):
-            [file] = [file for file in source_files("schema") if file.name == _LEDGER]
-            for statement in split(file.text):
-                self._run(file, statement)
-            yield "created SCHEMA_MIGRATIONS"
-
-    def _migrate(self, file: SourceFile) -> Iterator[str]:
-        statements = split(file.text)
-        done = 0
-        for step, statement in enumerate(statements, 1):
-            checksum = _checksum(statement.text)
-            status, known = self._recorded.get((file.name, step), ("", ""))
-            if status == "DONE":
-                if known != checksum:
-                    raise InstallError(
-                        f"{file.name}, statement {step} (line {statement.line}) has been changed since it was run "
-                        "in this database. A migration is never changed: add a new one."
-                    )
-                continue
-            self._record(file.name, step, "STARTED", checksum)
-            self._run(file, statement, again=status == "STARTED")
-            self._record(file.name, step, "DONE", checksum)
-            done += 1
-        if done:
-            yield f"ran {file.name}: {done} of {len(statements)} statements"
-
-    def _create_anew(self, file: SourceFile) -> Iterator[str]:
-        if not self._is_done(file, 0) or not self._is_valid(file):
-            yield from self._run_whole(file, "created")
-
-    def _run_whole(self, file: SourceFile, verb: str) -> Iterator[str]:
-        checksum = _checksum(file.text)
-        self._record(file.name, 0, "STARTED", checksum)
+        if self._one(sql, self._owner):
+            return
+        [file] = [file for file in source_files("schema") if file.name == LEDGER]
         for statement in split(file.text):
-            self._run(file, statement)
-        self._record(file.name, 0, "DONE", checksum)
-        yield f"{verb} {file.name}"
+            try:
+                execute(self._connection, statement.text)
+            except oracledb.Error as error:
+                if code_of(error) != "ORA-00955":  # another installation was quicker
+                    raise InstallError(f"{file.name}, line {statement.line}: {first_line(error)}") from error
+        yield "created SCHEMA_MIGRATIONS"
 
-    def _is_done(self, file: SourceFile, step: int) -> bool:
-        return self._recorded.get((file.name, step)) == ("DONE", _checksum(file.text))
+    def _wait_for_others(self) -> Iterator[str]:
+        """Lock the ledger's own row until this installation ends, however it ends."""
+        insert = """
+            insert into schema_migrations (file_name, step, status, checksum, applied_at)
+            values (:file_name, 0, 'DONE', '-', sys_extract_utc(systimestamp))"""
+        lock = "select step from schema_migrations where file_name = :file_name and step = 0 for update"
+        with suppress(oracledb.IntegrityError):  # it is there since the first installation
+            execute(self._guard, insert, file_name=LEDGER)
+        self._guard.commit()
+        try:
+            execute(self._guard, f"{lock} nowait", file_name=LEDGER)
+        except oracledb.Error as error:
+            if code_of(error) not in _LOCKED:
+                raise
+            yield "another installation is at work here; waiting for its end"
+            try:
+                execute(self._guard, f"{lock} wait {_OTHER_INSTALLATION_SECONDS}", file_name=LEDGER)
+            except oracledb.Error as late:
+                if code_of(late) not in _LOCKED:
+                    raise
+                raise InstallError(
+                    f"Another installation in schema {self._owner} has not ended for "
+                    f"{_OTHER_INSTALLATION_SECONDS // 60} minutes: look for its session, then try again."
+                ) from late
 
-    def _is_valid(self, file: SourceFile) -> bool:
-        """Whether the object that the file is named after exists and is valid."""
+    def _show_sessions_to_owner(self) -> Iterator[str]:
+        """Let JOB_LOCKS_V tell who holds a row. Not every DBA may grant that; then the view has no rows."""
         sql = """
             select count(*)
-              from all_objects
-             where owner = :owner and object_name = :name and object_type = :kind and status = 'VALID'"""
-        with self._connection.cursor() as cursor:
-            cursor.execute(sql, owner=self._owner, name=_object_name(file), kind=_object_kind(file))
-            return bool(_first(cursor))
+              from dba_tab_privs
+             where grantee = :name and owner = 'SYS' and grantable = 'YES'
+               and table_name in ('V_$SESSION', 'V_$LOCKED_OBJECT')"""
+        file = session_grants()
+        statements = split(substitute(file.text, {"owner": self._owner}))
+        if self._one(sql, self._owner) == len(statements):
+            return
+        try:
+            for statement in statements:
+                execute(self._connection, statement.text)
+        except oracledb.Error as error:
+            if code_of(error) not in _NOT_OURS_TO_GRANT:
+                raise InstallError(f"{file.name}: {first_line(error)}") from error
+            self._sees_sessions = False
+            if not is_done(self._ledger, stand_in(SourceFile("views/job_locks_v.sql", ""))):
+                yield (
+                    f"JOB_LOCKS_V will show no sessions, because this user may not grant {self._owner} a look at "
+                    f"V$SESSION: run plsql/{file.name} as SYS, then install again"
+                )
+        else:
+            yield f"granted {self._owner} a look at V$SESSION and V$LOCKED_OBJECT"
+
+    def _recompile(self) -> None:
+        """What a change of its table or package has made invalid; Oracle would do it at the next use."""
+        for (kind, name), good in sorted(compiled(self._connection, self._owner).items()):
+            if good:
+                continue
+            what, _, body = kind.partition(" ")
+            execute(self._connection, f"alter {what} {self._owner}.{name} compile {body}")
 
     def _refuse_compile_errors(self) -> None:
         """Raises InstallError with every compile error of the owner's objects, by name, line and text."""
@@ -295,40 +320,14 @@ class _Installation:
         if errors:
             raise InstallError("These objects do not compile:\n" + "\n".join(errors))
 
-    def _record(self, file: str, step: int, status: str, checksum: str) -> None:
-        key = (file, step)
-        binds = {"status": status, "checksum": checksum, "file_name": file, "step": step}
-        if key in self._recorded:
-            sql = """
-                update schema_migrations
-                   set status = :status, checksum = :checksum, applied_at = sys_extract_utc(systimestamp)
-                 where file_name = :file_name and step = :step"""
-        else:
-            sql = """
-                insert into schema_migrations (file_name, step, status, checksum, applied_at)
-                values (:file_name, :step, :status, :checksum, sys_extract_utc(systimestamp))"""
+    def _ddl(self, sql: str, *, unless: str = "") -> None:
+        """unless: the error that says that another installation was quicker."""
         try:
-            _execute(self._connection, sql, binds)
-            self._connection.commit()
-        except oracledb.IntegrityError as error:
-            raise InstallError(f"Another installation is working on {file} at this moment.") from error
-        self._recorded[key] = (status, checksum)
-
-    def _run(self, file: SourceFile, statement: Statement, *, again: bool = False) -> None:
-        """Run one statement. again: it may have run before, then an object that exists is no error."""
-        try:
-            _execute(self._connection, statement.text)
+            execute(self._connection, sql)
         except oracledb.Error as error:
-            if again and code_of(error) in _ALREADY_DONE:
-                return
-            raise InstallError(f"{file.name}, line {statement.line}: {_first_line(error)}") from error
-
-    def _ddl(self, sql: str) -> None:
-        try:
-            _execute(self._connection, sql)
-        except oracledb.Error as error:
-            # Never the whole statement: it may hold a password.
-            raise InstallError(f"{' '.join(sql.split()[:3])}: {_first_line(error)}") from error
+            if code_of(error) != unless:
+                # Never the whole statement: it may hold a password.
+                raise InstallError(f"{' '.join(sql.split()[:3])}: {first_line(error)}") from error
 
     def _user_exists(self, name: str) -> bool:
         return bool(self._one("select count(*) from dba_users where username = :name", name))
@@ -337,105 +336,71 @@ class _Installation:
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(sql, name=name)
-                return _first(cursor)
+                row = cursor.fetchone()
+                return row[0] if row else None
         except oracledb.Error as error:
-            raise InstallError(
-                f"The installation needs a DBA such as SYSTEM: {_first_line(error)}"
-            ) from error
+            raise InstallError(f"The installation needs a DBA such as SYSTEM: {first_line(error)}") from error
 
 
-def _missing(recorded: dict[tuple[str, int], tuple[str, str]]) -> Iterator[str]:
-    """Files of this version that the database does not have as they are."""
-    for file in source_files("schema"):
-        if file.name == _LEDGER:
-            continue
-        steps = {step: ("DONE", _checksum(each.text)) for step, each in enumerate(split(file.text), 1)}
-        if any(recorded.get((file.name, step)) != state for step, state in steps.items()):
-            yield f"{file.name} has not been run completely: run `concord db install`."
-    for folder, suffix in _REPEATABLE:
-        for file in source_files(folder, suffix):
-            wanted = [("DONE", _checksum(text)) for text in (file.text, _stand_in(file).text)]
-            if recorded.get((file.name, 0)) not in wanted:
-                yield f"{file.name} is not installed as this version has it: run `concord db install`."
+def session_grants() -> SourceFile:
+    """The grants on dictionary views that only SYS, or whoever may grant on them, can give the owner."""
+    [file] = [file for file in source_files("dictionary") if file.name.endswith("grants.sql")]
+    return file
 
 
-def _stand_in(file: SourceFile) -> SourceFile:
-    """The file, or what is installed under its name where the owner may not read V$SESSION."""
-    name = _STAND_INS.get(file.name)
-    texts = [other.text for other in source_files("dictionary") if other.name == name]
-    return SourceFile(file.name, texts[0]) if texts else file
+def compiled(connection: oracledb.Connection, owner: str) -> dict[tuple[str, str], bool]:
+    """(type, name) -> whether it compiles, of the owner's packages, views and triggers. Raises oracledb.Error."""
+    sql = """
+        select object_type, object_name, status
+          from all_objects
+         where owner = :owner and object_type in ('PACKAGE', 'PACKAGE BODY', 'VIEW', 'TRIGGER')"""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, owner=owner)
+        return {(kind, name): status == "VALID" for kind, name, status in cursor}
 
 
-def _not_working(connection: oracledb.Connection) -> Iterator[str]:
-    """Things that the runtime user needs and cannot use."""
-    tables = ("comparison_jobs", "workers", "app_users")
-    for name in (*tables, *(_object_name(view).lower() for view in source_files("views"))):
-        try:
-            _execute(connection, f"select count(*) from {name} where 1 = 0")
-        except oracledb.Error as error:
-            yield f"{name} cannot be read: {_first_line(error)}"
-    # Calls that change nothing; they fail when a package is invalid or may not be executed. ORA-20001 is the
-    # package's own word that there is no such user.
-    asks = {
-        "job_queue": "job_queue.progress(in_job_id => '-', in_run_token => 0, in_percentage => null"
-        ", in_step => null, in_estimated_completion => null, out_verdict => :verdict)",
-        "accounts": "accounts.activate(in_username => '-')",
-        "logins": "logins.end_session(in_session_id => '-', in_reason => '-')",
-    }
-    for name, call in asks.items():
-        try:
-            with connection.cursor() as cursor:
-                binds = {"verdict": cursor.var(oracledb.DB_TYPE_VARCHAR, 10)} if ":verdict" in call else {}
-                cursor.execute(f"begin {call}; end;", binds)
-        except oracledb.Error as error:
-            if code_of(error) != "ORA-20001":
-                yield f"Package {name} does not work: {_first_line(error)}"
-    connection.rollback()
-
-
-def _recorded(connection: oracledb.Connection) -> dict[tuple[str, int], tuple[str, str]]:
-    """(file, step) -> (status, checksum)."""
+def read_ledger(connection: oracledb.Connection) -> Ledger:
+    """SCHEMA_MIGRATIONS of the current schema. Raises oracledb.Error."""
     with connection.cursor() as cursor:
         cursor.execute("select file_name, step, status, checksum from schema_migrations")
-        return {(file, int(step)): (status, checksum) for file, step, status, checksum in cursor}
+        return {(file, int(step)): (status, text) for file, step, status, text in cursor}
 
 
-def _connect(dsn: str, user: str, password: str) -> oracledb.Connection:
+def connect(dsn: str, user: str, password: str, secured: Mapping[str, Any]) -> oracledb.Connection:
+    """A session. Raises InstallError with the cause in a sentence."""
     try:
-        return oracledb.connect(user=user, password=password, dsn=dsn, tcp_connect_timeout=_CONNECT_SECONDS)
+        return _open(dsn, user, password, secured)
     except oracledb.Error as error:
         sentence = MISCONFIGURED.get(code_of(error)) or translate(error).sentence
         raise InstallError(f"{user} at {dsn}: {sentence}") from error
 
 
-def _execute(connection: oracledb.Connection, sql: str, binds: dict[str, object] | None = None) -> None:
+def _open(dsn: str, user: str, password: str, secured: Mapping[str, Any]) -> oracledb.Connection:
+    return oracledb.connect(
+        user=user, password=password, dsn=dsn, tcp_connect_timeout=_CONNECT_SECONDS, **secured
+    )
+
+
+def execute(connection: oracledb.Connection, sql: str, **binds: object) -> None:
+    """Run one statement and forget its rows. Raises oracledb.Error."""
     with connection.cursor() as cursor:
-        cursor.execute(sql, binds or {})
+        cursor.execute(sql, binds)
 
 
-def _first(cursor: oracledb.Cursor) -> object:
-    row = cursor.fetchone()
-    return row[0] if row else None
-
-
-def _identifier(what: str, name: str) -> str:
+def identifier(what: str, name: str) -> str:
+    """A name as the dictionary has it. Raises InstallError for one that would need quotes."""
     upper = name.upper()
     if not _PLAIN_IDENTIFIER.fullmatch(upper):
         raise InstallError(f"The {what} {name!r} is not a plain Oracle name (letters, digits, _ $ #).")
     return upper
 
 
-def _object_name(file: SourceFile) -> str:
-    return file.name.rpartition("/")[2].partition(".")[0].upper()
-
-
-def _object_kind(file: SourceFile) -> str:
-    return {"pks": "PACKAGE", "pkb": "PACKAGE BODY"}.get(file.name.rpartition(".")[2], "VIEW")
-
-
-def _checksum(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _first_line(error: oracledb.Error) -> str:
+def first_line(error: oracledb.Error) -> str:
+    """Oracle's own text of the error."""
     return str(error).split("\n", 1)[0]
+
+
+def _told(file: str, number: int, count: int) -> str:
+    if number == 0:
+        return f"{'granted' if file.startswith('grants/') else 'created'} {file}"
+    return f"ran {file}: {count} statement{'s' if count > 1 else ''}"

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import oracledb
 
+from app.oracle.address import security
 from app.oracle.errors import TRANSIENT, DatabaseUnavailableError, OracleError, translate, worth_repeating_now
 from app.settings import Settings
 
@@ -74,7 +75,7 @@ class OraclePool:
         if not _PLAIN_IDENTIFIER.match(settings.db_owner):
             raise OracleError(f"The owner schema {settings.db_owner!r} is not a plain Oracle name.")
         try:
-            oracledb.ConnectParams().parse_connect_string(settings.db_dsn)
+            oracledb.ConnectParams(**security(settings)).parse_connect_string(settings.db_dsn)
         except oracledb.Error as error:
             raise OracleError(
                 f"The database address {settings.db_dsn!r} cannot be used. {translate(error)}"
@@ -101,6 +102,7 @@ class OraclePool:
             expire_time=_KEEPALIVE_MINUTES,
             tcp_connect_timeout=_CONNECT_SECONDS,
             session_callback=self._set_up,
+            **security(self._settings),
         )
 
     async def close(self) -> None:

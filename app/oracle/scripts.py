@@ -58,6 +58,11 @@ def split(script: str) -> list[Statement]:
         statements.append(Statement(text, line))
 
 
+def is_unit(statement: str) -> bool:
+    """Whether a statement is a PL/SQL unit, which in a script ends with a line that is only /."""
+    return _UNIT.match(statement) is not None
+
+
 def substitute(script: str, variables: Mapping[str, str]) -> str:
     """Replace `&name` and `&name.` as SQL*Plus does. Raises ScriptError for a name that is not given."""
 

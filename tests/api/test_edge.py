@@ -29,7 +29,7 @@ def test_a_schema_older_than_the_program_is_not_ready(
     monkeypatch.setattr(health, "_NEWEST", "schema/9999_of_tomorrow.sql")
     answer = anonymous.get("/api/v1/health/ready")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
-    assert "run `concord db install`" in answer.json()["message"]
+    assert "run `concord db upgrade`" in answer.json()["message"]
 
 
 def preflight(client: Client, origin: str) -> Any:

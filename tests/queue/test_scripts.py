@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.oracle.install import source_files
 from app.oracle.scripts import ScriptError, Statement, split, substitute
+from app.oracle.sources import source_files
 
 
 def texts(script: str) -> list[str]:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import oracledb
 import pytest
 
-from app.oracle.install import source_files
+from app.oracle.sources import source_files
 from tests.queue.conftest import Queue, wait_for
 from tests.queue.test_job_queue import complete, running, silence
 from tests.queue.test_job_queue_updates import set_to
