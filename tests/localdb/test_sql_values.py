@@ -104,6 +104,8 @@ def test_an_empty_lob_is_not_null(owner: oracledb.Connection, cursor: oracledb.C
         "select id, dbms_lob.getlength(c), dbms_lob.getlength(b), nvl2(b, 'lob', 'null') from valued order by id"
     ).fetchall()
     assert rows == [(1, 0, 0, "lob"), (2, 0, None, "null"), (3, 1, 0, "lob")]
+    compared = "select id, dbms_lob.compare(c, to_clob('x')), dbms_lob.compare(b, b) from valued order by id"
+    assert cursor.execute(compared).fetchall() == [(1, -1, 0), (2, -1, None), (3, 0, 0)]
     with pytest.raises(oracledb.DatabaseError) as caught:
         cursor.execute("insert into valued (id, c) values (4, '')")
     assert code(caught) == 1400

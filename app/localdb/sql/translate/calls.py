@@ -335,6 +335,15 @@ class Calls(Json):
             return Ex(f"length({c.to_raw(value).sql})::numeric", NUMBER)
         return Ex(f"length({c.to_text(value, node.offset).sql})::numeric", NUMBER)
 
+    def _lob_compare(self, node: n.Call) -> Ex:
+        """DBMS_LOB.COMPARE of two whole large objects: -1, 0, 1, or NULL."""
+        a, b = self._arguments(node, 2, 2)
+        if a.ty.family in (Family.BLOB, Family.RAW):
+            one, other = c.to_raw(a).sql, c.to_raw(b).sql
+        else:
+            one, other = (f'{c.to_text(value, node.offset).sql} collate "C"' for value in (a, b))
+        return Ex(f"(({one} > {other})::int - ({one} < {other})::int)::numeric", NUMBER)
+
     def _hash(self, node: n.Call) -> Ex:
         """STANDARD_HASH(value [, 'SHA256' | 'MD5' ...]): SHA-1 unless told otherwise."""
         values = self._arguments(node, 1, 2)
@@ -420,6 +429,7 @@ _SPECIAL: dict[str, Callable[[Calls, n.Call], Ex]] = {
     "TO_BLOB": Calls._to_blob,
     "LENGTHB": Calls._length_b,
     "DBMS_LOB.GETLENGTH": Calls._lob_length,
+    "DBMS_LOB.COMPARE": Calls._lob_compare,
     "STANDARD_HASH": Calls._hash,
     "ORA_HASH": Calls._ora_hash,
     "VSIZE": Calls._vsize,
