@@ -192,19 +192,96 @@ def test_duplicate_keys_are_refused(database: Instance, owner: oracledb.Connecti
     assert "repair.sql" not in [file.name for file in found.files]
 
 
-def test_large_objects_and_columns_not_compared_are_told(
+LARGE = "id number(9) primary key, name varchar2(9), long_text clob, national nclob, bytes blob"
+LONGEST = "Zürich 日本 😀 & it's\n\n" * 1500
+
+
+def large(number: int, text: str | None, data: bytes | None, name: str = "x") -> tuple[Any, ...]:
+    return (number, name, text, text, data)
+
+
+def make_large(owner: oracledb.Connection, name: str, rows: list[tuple[Any, ...]]) -> None:
+    with owner.cursor() as cursor:
+        cursor.execute(f"create table {SCHEMA}.{name} ({LARGE})")
+        for values in rows:
+            cursor.setinputsizes(
+                None, None, oracledb.DB_TYPE_CLOB, oracledb.DB_TYPE_NCLOB, oracledb.DB_TYPE_BLOB
+            )
+            cursor.execute(f"insert into {SCHEMA}.{name} values (:1, :2, :3, :4, :5)", list(values))
+    owner.commit()
+
+
+def test_large_objects_are_repaired_and_brought_back(
     database: Instance, owner: oracledb.Connection, tmp_path: Path
 ) -> None:
-    columns = "id number(9) primary key, name varchar2(9), long_text clob"
-    make(owner, "LONG_A", [(1, "x", "long"), (2, "b", "same"), (3, "c", "c")], columns)
-    make(owner, "LONG_B", [(1, "y", "LONG"), (2, "b", "same"), (4, "d", "d")], columns)
+    rows_a = [
+        *(large(n, text, text.encode()) for n, text in enumerate([*NASTY, LONGEST])),
+        large(20, None, None),
+        large(21, "text", b"\x00\xff" * 2500),
+        large(22, "same", b"same"),
+        large(30, "only in A & " + LONGEST[:5000], b"a"),
+        large(31, None, None),
+    ]
+    rows_b = [
+        *(large(n, text.upper(), None) for n, text in enumerate([*NASTY, LONGEST])),
+        large(20, "text", b"\x01", name="y"),
+        large(21, None, b"\x00\xff" * 2499),
+        large(22, "same", b"same"),
+        large(40, "only in B", b"b" * 3000),
+    ]
+    for name, rows in (("LARGE_A", rows_a), ("LARGE_B", rows_b), ("LARGE_WAS", rows_b)):
+        make_large(owner, name, rows)
+    with owner.cursor() as cursor:  # neither is a difference from NULL
+        cursor.execute(
+            f"update {SCHEMA}.large_b set long_text = empty_clob(), bytes = empty_blob() where id in (21)"
+        )
+        cursor.execute(f"update {SCHEMA}.large_b set bytes = hextoraw('00') where id = 21")
+    owner.commit()
+    before = compared(database, "LARGE_A", "LARGE_B", tmp_path / "1")
+    assert before.document["repair"] == {"rows": len(NASTY) + 6, "not_done": {}}
+    text = script(before, "repair.sql")
+    assert text.isascii()
+    assert max(map(len, text.splitlines())) < 2500
+    execute(owner, text)
+    owner.commit()
+    assert counts(compared(database, "LARGE_A", "LARGE_B", tmp_path / "2")) == (0, 0, 0)
+    execute(owner, script(before, "backout.sql"))
+    owner.commit()
+    back = compared(database, "LARGE_WAS", "LARGE_B", tmp_path / "3")
+    assert [cell["column"] for row in back.document["samples"]["changed"] for cell in row["cells"]] == [
+        "BYTES"
+    ]
+
+
+def test_a_large_object_that_changed_meanwhile_stops_the_script(
+    database: Instance, owner: oracledb.Connection, tmp_path: Path
+) -> None:
+    make_large(owner, "MEANT_A", [large(1, "a", None), large(2, "a", None)])
+    make_large(owner, "MEANT_B", [large(1, "b", None), large(2, None, None)])
+    found = compared(database, "MEANT_A", "MEANT_B", tmp_path)
+    for number in (1, 2):
+        with owner.cursor() as cursor:
+            cursor.execute(f"update {SCHEMA}.meant_b set long_text = 'new' where id = :1", [number])
+        with pytest.raises(oracledb.DatabaseError, match=rf"ORA-20099: Statement {number}: the row is not"):
+            execute(owner, script(found, "repair.sql"))
+        owner.rollback()
+
+
+def test_what_cannot_be_written_and_columns_not_compared_are_told(
+    database: Instance, owner: oracledb.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.engines.repair.large.MAX_VALUE_BYTES", 3)
+    make_large(owner, "LONG_A", [large(1, "long", None), large(2, "b", None), large(3, "long", None)])
+    make_large(owner, "LONG_B", [large(1, "x", None, "y"), large(2, "b", None), large(4, "long", None)])
     found = compared(database, "LONG_A", "LONG_B", tmp_path / "1")
     assert found.document["repair"]["rows"] == 1
-    assert sum(found.document["repair"]["not_done"].values()) == 3
+    assert sum(found.document["repair"]["not_done"].values()) == 4
     assert "-- NOT repaired: 1 cells of LONG_TEXT" in script(found, "repair.sql")
-    narrow = compared(database, "LONG_A", "LONG_B", tmp_path / "2", ignore=("LONG_TEXT",))
+    assert "clob" not in script(found, "repair.sql")
+    ignored = ("LONG_TEXT", "NATIONAL", "BYTES")
+    narrow = compared(database, "LONG_A", "LONG_B", tmp_path / "2", ignore=ignored)
     assert narrow.document["repair"]["rows"] == 1
-    assert "were not compared (LONG_TEXT)" in str(narrow.document["repair"]["not_done"])
+    assert "were not compared (LONG_TEXT, NATIONAL, BYTES)" in str(narrow.document["repair"]["not_done"])
 
 
 def test_too_many_rows_are_refused(
@@ -242,7 +319,7 @@ def test_a_file_is_not_repaired(tmp_path: Path) -> None:
         ("a\\b", "to_char(unistr('a\\005Cb'))"),
         ("\n", "to_char(unistr('\\000A'))"),
         ("😀", "to_char(unistr('\\D83D\\DE00'))"),
-        ("x" * 1001, f"'{'x' * 1000}' || 'x'"),
+        ("x" * 401, f"'{'x' * 400}'\n       || 'x'"),
         ("x" * 4001, None),
         ("ä" * 2001, None),
     ],

@@ -34,11 +34,13 @@ def repair_of(
     Returns the scripts, and what the document says of them: `rows` and `not_done`, or why it was `refused`.
     """
     if not isinstance(target, OracleTableSource):
-        return (), {"refused": f"No repair script: {target.name} is no table of an Oracle database."}
+        kind = target.account()["kind"]
+        whole = "compared whole, under its own names of columns" if kind == "table" else "of an Oracle database"
+        return (), {"refused": f"No repair script: {target.name} is no table {whole}."}
     layout = lay_out(source, target, plan)
     compared = {column.b.name for column in layout.columns}
     task = Task(
-        names=(source.name, target.name),
+        sources=(source, target),
         target=target.place,
         layout=layout,
         summary=document["summary"],

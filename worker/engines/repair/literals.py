@@ -2,18 +2,21 @@
 
 Texts hold nothing that SQL*Plus looks at: no line break (a blank line would end the statement), no `&`
 (a substitution variable), nothing outside printable ASCII (the client's character set); these letters are
-written as `unistr`, whose \\XXXX are UTF-16 units. Literals of more than 1,000 letters are joined from pieces;
-texts beyond 4,000 bytes, RAW beyond 2,000 and hashed large objects have no literal.
+written as `unistr`, whose \\XXXX are UTF-16 units. Literals of more than 400 letters are joined from pieces, a line
+each, for a line has at most 2,499 letters in SQL*Plus before 12.2; texts beyond 4,000 bytes and RAW beyond 2,000
+have no literal.
 Source: Oracle Database SQL Language Reference, Literals, UNISTR; SQL*Plus User's Guide, SET DEFINE, SQLBLANKLINES.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from worker.engines.values import Kind, ValueType
 
 MAX_TEXT_BYTES = 4000
 MAX_RAW_BYTES = 2000
-_PIECE = 1000
+_PIECE = 400
 _PLAIN = frozenset(map(chr, range(0x20, 0x7F))) - {"'", "&", "\\"}
 
 
@@ -25,8 +28,6 @@ def literal(text: str | None, value_type: ValueType, oracle_type: str, length: i
     if text is None:
         return "null"
     declared, kind = oracle_type.upper(), value_type.kind
-    if kind in (Kind.LONG_TEXT, Kind.LONG_BINARY):
-        return None
     if kind is not Kind.TEXT:
         return _literal(text, kind, declared)
     national = declared.startswith(("NCHAR", "NVARCHAR2"))
@@ -42,8 +43,18 @@ def text_literal(text: str, *, national: bool = False) -> str | None:
     """A VARCHAR2 (or NVARCHAR2) value; None if it is too long for a literal."""
     if len(text.encode()) > MAX_TEXT_BYTES:
         return None
-    pieces = [_piece(text[start : start + _PIECE], national) for start in range(0, len(text), _PIECE)]
-    return " || ".join(pieces)
+    return "\n       || ".join(pieces(text, national=national))
+
+
+def raw_literal(digits: str) -> str | None:
+    """A RAW value, given in hexadecimal; None if it is too long for a literal."""
+    return f"hextoraw('{digits}')" if len(digits) <= 2 * MAX_RAW_BYTES else None
+
+
+def pieces(text: str, *, national: bool = False) -> Iterator[str]:
+    """Literals of a text's pieces."""
+    for start in range(0, len(text), _PIECE):
+        yield _piece(text[start : start + _PIECE], national)
 
 
 def _piece(text: str, national: bool) -> str:
@@ -75,7 +86,7 @@ def _literal(text: str, kind: Kind, oracle_type: str) -> str | None:
         case Kind.TIMESTAMP | Kind.TIMESTAMP_NS:
             return _instant(text, oracle_type)
         case Kind.BINARY:
-            return f"hextoraw('{text}')" if len(text) <= 2 * MAX_RAW_BYTES else None
+            return raw_literal(text)
         case Kind.INTERVAL_MONTHS:
             return f"numtoyminterval({text}, 'MONTH')"
         case Kind.INTERVAL_NANOSECONDS:

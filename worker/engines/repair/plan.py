@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,16 @@ from worker.engines.differences import key_name
 from worker.engines.display import texts
 from worker.engines.errors import EngineError
 from worker.engines.layout import ComparedColumn, Layout
+from worker.engines.repair.large import LONG, MAX_VALUE_BYTES, Key, Large, LargeObjects, long_columns
 from worker.engines.repair.literals import literal
+from worker.engines.sources.base import Source
 
 MAX_ROWS = 10_000
 """Rows that one script changes at most; more is a matter for a job of its own, not for a script."""
+
+
+_ONLY = ("only_a.parquet", "only_b.parquet")
+_UNWRITTEN = f"cannot be written (texts beyond 4,000 bytes, large objects beyond {MAX_VALUE_BYTES:,} or changed since, LONG)"
 
 
 class RepairRefused(EngineError):
@@ -31,10 +37,11 @@ class Task:
 
     names: what people call the sides. target: owner and name of the table on side B, as the dictionary
     spells them. files: by name, as `differences` wrote them. not_compared_b: columns of B that took no part.
-    left_out: rows that the files lack because they were full.
+    left_out: rows that the files lack because they were full. sources: both sides, of which large objects are
+    read again.
     """
 
-    names: tuple[str, str]
+    sources: tuple[Source, Source]
     target: tuple[str, str]
     layout: Layout
     summary: Mapping[str, Any]
@@ -43,8 +50,8 @@ class Task:
     left_out: Mapping[str, int]
 
 
-Values = dict[str, str]
-"""Literals by column name of B."""
+Values = dict[str, str | Large]
+"""Literals and large objects by column name of B."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +82,35 @@ def planned(task: Task) -> Repair:
     """The changes that make B what A is. Raises RepairRefused with the reason."""
     _refuse(task)
     repair = Repair()
-    repair.updates = _updates(task, repair.not_done)
     complete = _complete(task, repair.not_done)
+    large = _large(task, whole_rows=complete)
+    repair.updates = _updates(task, large, repair.not_done)
     if complete:
-        repair.inserts = _whole_rows(task, 0, repair.not_done)
-        repair.deletes = _whole_rows(task, 1, repair.not_done)
+        repair.inserts = _whole_rows(task, 0, large, repair.not_done)
+        repair.deletes = _whole_rows(task, 1, large, repair.not_done)
     return repair
+
+
+def _large(task: Task, *, whole_rows: bool) -> tuple[LargeObjects, LargeObjects]:
+    """The large objects of both sides that changes need."""
+    layout = task.layout
+    names = {column.name for column in long_columns(layout)}
+    if not names:
+        return LargeObjects(task.sources[0], 0, layout, ()), LargeObjects(task.sources[1], 1, layout, ())
+    changed = {
+        _key(row, layout)
+        for row in _rows(task.files.get("differences.parquet"), layout.key, key_name)
+        if row["column_name"] in names
+    }
+    found = []
+    for side, source in enumerate(task.sources):
+        only = _rows(task.files.get(_ONLY[side]), layout.key, str) if whole_rows else ()
+        found.append(LargeObjects(source, side, layout, changed | {_key(row, layout) for row in only}))
+    return found[0], found[1]
+
+
+def _key(row: Mapping[str, Any], layout: Layout) -> Key:
+    return tuple(row[column.name] for column in layout.key)
 
 
 def _refuse(task: Task) -> None:
@@ -88,7 +118,7 @@ def _refuse(task: Task) -> None:
     for side in ("a", "b"):
         if count := summary[f"duplicate_keys_{side}"]:
             raise RepairRefused(
-                f"No repair script: {count:,} keys occur more than once in {task.names['ab'.index(side)]}, so a "
+                f"No repair script: {count:,} keys occur more than once in {task.sources['ab'.index(side)].name}, so a "
                 "statement by key would change the wrong rows. Compare by a unique key."
             )
     if task.left_out:
@@ -100,17 +130,20 @@ def _refuse(task: Task) -> None:
         )
 
 
-def _updates(task: Task, not_done: Counter[str]) -> list[Change]:
+def _updates(task: Task, large: tuple[LargeObjects, LargeObjects], not_done: Counter[str]) -> list[Change]:
     columns = {column.name: column for column in task.layout.values}
-    changes: dict[tuple[str, ...], Change] = {}
+    changes: dict[Key, Change] = {}
     for row in _rows(task.files.get("differences.parquet"), task.layout.key, key_name):
         column = columns[row["column_name"]]
-        key = _literals(row, task.layout.key)
-        old, new = (_literal(row[name], column) for name in ("value_b", "value_a"))
+        told = _key(row, task.layout)
+        key = _literals(row, task.layout.key, told, large[1])
+        old, new = (
+            _literal(row[name], column, told, large[side]) for side, name in ((1, "value_b"), (0, "value_a"))
+        )
         if old is None or new is None or key is None:
-            not_done[f"cells of {column.name}, whose values have no literal (large objects, long texts)"] += 1
+            not_done[f"cells of {column.name}, whose values {_UNWRITTEN}"] += 1
             continue
-        change = changes.setdefault(tuple(key.values()), Change(key, {}, {}))
+        change = changes.setdefault(told, Change(key, {}, {}))
         change.old[column.b.name] = old
         change.new[column.b.name] = new
     return list(changes.values())
@@ -127,23 +160,25 @@ def _complete(task: Task, not_done: Counter[str]) -> bool:
     return False
 
 
-def _whole_rows(task: Task, side: int, not_done: Counter[str]) -> list[Change]:
+def _whole_rows(
+    task: Task, side: int, large: tuple[LargeObjects, LargeObjects], not_done: Counter[str]
+) -> list[Change]:
     changes = []
     columns = task.layout.columns
     key_names = {column.b.name for column in task.layout.key}
-    for row in _rows(task.files.get(f"only_{'ab'[side]}.parquet"), columns, lambda name: name):
-        values = _literals(row, columns)
+    for row in _rows(task.files.get(_ONLY[side]), columns, str):
+        values = _literals(row, columns, _key(row, task.layout), large[side])
         if values is None:
-            not_done[
-                f"rows only in {'AB'[side]} with values that have no literal (large objects, long texts)"
-            ] += 1
+            not_done[f"rows only in {'AB'[side]} with values that {_UNWRITTEN}"] += 1
             continue
         key = {name: value for name, value in values.items() if name in key_names}
         changes.append(Change(key, {}, values) if side == 0 else Change(key, values, {}))
     return changes
 
 
-def _rows(path: Path | None, typed: Sequence[ComparedColumn], name_of: Any) -> Iterator[dict[str, Any]]:
+def _rows(
+    path: Path | None, typed: Sequence[ComparedColumn], name_of: Callable[[str], str]
+) -> Iterator[dict[str, Any]]:
     """The rows of a file; the `typed` columns under their own names, as texts."""
     if path is None:
         return
@@ -165,17 +200,21 @@ def _plain(array: pa.Array) -> list[Any]:
     return found
 
 
-def _literals(row: Mapping[str, Any], columns: Sequence[ComparedColumn]) -> Values | None:
-    """Literals by column name of B; None if one of the values has none."""
+def _literals(
+    row: Mapping[str, Any], columns: Sequence[ComparedColumn], key: Key, large: LargeObjects
+) -> Values | None:
+    """Values by column name of B; None if one of them cannot be written."""
     values: Values = {}
     for column in columns:
-        written = _literal(row[column.name], column)
+        written = _literal(row[column.name], column, key, large)
         if written is None:
             return None
         values[column.b.name] = written
     return values
 
 
-def _literal(text: str | None, column: ComparedColumn) -> str | None:
+def _literal(text: str | None, column: ComparedColumn, key: Key, large: LargeObjects) -> str | Large | None:
+    if column.type.kind in LONG:
+        return large.literal(key, column, text)
     length = column.b.length if column.b.padded else None
     return literal(text, column.type, column.b.oracle_type, length)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from worker.engines.errors import BadPlan
 from worker.engines.files import GrowingFile, ResultFile
-from worker.engines.repair.plan import Change, Repair, Task, planned
+from worker.engines.repair.large import Large
+from worker.engines.repair.plan import Change, Repair, Task, Values, planned
 
 MEDIA_TYPE = "application/sql"
 _STATEMENTS_A_BLOCK = 50
@@ -26,7 +27,7 @@ def write(task: Task, folder: Path) -> tuple[tuple[ResultFile, ...], Repair]:
         inserts=[Change(change.key, {}, change.old) for change in repair.deletes],
         deletes=[Change(change.key, change.new, {}) for change in repair.inserts],
     )
-    source, target = task.names
+    source, target = (side.name for side in task.sources)
     files = (
         _file(folder / "repair.sql", task, repair, f"Makes {target} (side B) what {source} (side A) was."),
         _file(folder / "backout.sql", task, back, f"Takes back what repair.sql did to {target}."),
@@ -60,23 +61,34 @@ def _script(task: Task, repair: Repair, purpose: str) -> Iterator[str]:
     yield "set define off\nset sqlblanklines on\nset feedback off\n"
     yield "whenever sqlerror exit failure rollback\n"
     yield f"prompt {counts}\n\n"
-    statements = [
-        *(_delete(table, change) for change in repair.deletes),
-        *(_update(table, change) for change in repair.updates),
-        *(_insert(table, change) for change in repair.inserts),
+    changes = [
+        *((_delete, change) for change in repair.deletes),
+        *((_update, change) for change in repair.updates),
+        *((_insert, change) for change in repair.inserts),
     ]
-    number = 0
-    for start in range(0, len(statements), _STATEMENTS_A_BLOCK):
-        yield "begin\n"
-        for statement in statements[start : start + _STATEMENTS_A_BLOCK]:
-            number += 1
-            yield (
-                f"   {statement};\n"
-                f"   if sql%rowcount != 1 then\n"
-                f"      raise_application_error(-20099, 'Statement {number}: the row is not as it was compared.');\n"
-                f"   end if;\n"
+    plain = 0  # statements in the block that is open
+    for number, (write_one, change) in enumerate(changes, 1):
+        variables = _variables(change)
+        if plain and (variables or plain == _STATEMENTS_A_BLOCK):
+            yield "end;\n/\n"
+            plain = 0
+        if not plain:
+            declared = "".join(
+                f"   {name} {value.oracle_type.lower()};\n" for name, value in variables.items()
             )
-        yield "end;\n/\n"
+            yield f"declare\n{declared}begin\n" if variables else "begin\n"
+        for name, value in variables.items():
+            yield from (f"   {statement};\n" for statement in value.assigned(name))
+        yield (
+            f"   {write_one(table, change)};\n"
+            f"   if sql%rowcount != 1 then\n"
+            f"      raise_application_error(-20099, 'Statement {number}: the row is not as it was compared.');\n"
+            f"   end if;\n"
+        )
+        plain += 1
+        if variables or number == len(changes):
+            yield "end;\n/\n"
+            plain = 0
     yield f"prompt Done: {counts}. Nothing is committed yet.\n"
 
 
@@ -87,27 +99,54 @@ def quoted(name: str) -> str:
     return f'"{name}"'
 
 
+def _variables(change: Change) -> dict[str, Large]:
+    """Variables for the change's large objects: l_old_N and l_new_N, N being the column's place in it."""
+    return {
+        f"l_{time}_{number}": value
+        for time, values in (("old", change.old), ("new", change.new))
+        for number, value in enumerate(values.values(), 1)
+        if isinstance(value, Large) and value.value
+    }
+
+
+def _written(time: str, values: Values) -> dict[str, str]:
+    """Each value as the statement has it: a literal, or the variable of a large object."""
+    return {
+        name: value if not isinstance(value, Large) else f"l_{time}_{number}" if value.value else "null"
+        for number, (name, value) in enumerate(values.items(), 1)
+    }
+
+
 def _delete(table: str, change: Change) -> str:
     return f"delete from {table}\n    where {_conditions(change)}"
 
 
 def _update(table: str, change: Change) -> str:
-    assignments = "\n         ,".join(f"{quoted(name)} = {value}" for name, value in change.new.items())
+    assignments = "\n         ,".join(
+        f"{quoted(name)} = {value}" for name, value in _written("new", change.new).items()
+    )
     return f"update {table}\n      set {assignments}\n    where {_conditions(change)}"
 
 
 def _insert(table: str, change: Change) -> str:
     names = ", ".join(quoted(name) for name in change.new)
-    return f"insert into {table} ({names})\n   values ({', '.join(change.new.values())})"
+    return f"insert into {table} ({names})\n   values ({', '.join(_written('new', change.new).values())})"
 
 
 def _conditions(change: Change) -> str:
     """The full key, and the old value of everything that changes."""
-    compared = {**change.key, **change.old}
+    compared = {**_written("key", change.key), **_written("old", change.old)}
     return "\n      and ".join(
-        f"{quoted(name)} is null" if value == "null" else f"{quoted(name)} = {value}"
-        for name, value in compared.items()
+        _condition(quoted(name), value, change.old.get(name)) for name, value in compared.items()
     )
+
+
+def _condition(column: str, written: str, old: str | Large | None) -> str:
+    if isinstance(old, Large):
+        if old.value:
+            return f"dbms_lob.compare({column}, {written}) = 0"
+        return f"nvl(dbms_lob.getlength({column}), 0) = 0"
+    return f"{column} is null" if written == "null" else f"{column} = {written}"
 
 
 def _comment(text: str) -> str:

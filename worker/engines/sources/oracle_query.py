@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -187,6 +187,33 @@ def filtered(source: OracleTableSource, conditions: Sequence[tuple[str, str, Any
         parts.append(f"{quoted(name)} {comparator} {operand}".rstrip())
         told.append(f"{name} {comparator} {'' if value is None else value}".rstrip())
     return FilteredTable(source, " and ".join(parts), binds, told)
+
+
+def with_keys(
+    source: OracleTableSource, columns: Sequence[str], keys: Iterable[Sequence[str | None]], at_a_time: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Conditions, with their binds, that together choose the rows with these keys, given as texts.
+
+    Raises BadPlan for columns of a type by which rows cannot be chosen so: CHAR, RAW, times with a zone.
+    """
+    infos = {column.name: column for column in source.schema()}
+    if padded := [name for name in columns if infos[name].padded]:
+        raise BadPlan(f"Rows cannot be chosen by {padded[0]}: a bound text is compared with its blanks.")
+    left = list(keys)
+    for start in range(0, len(left), at_a_time):
+        binds: dict[str, Any] = {}
+        alternatives = []
+        for key in left[start : start + at_a_time]:
+            parts = []
+            for name, value in zip(columns, key, strict=True):
+                if value is None:
+                    parts.append(f"{quoted(name)} is null")
+                    continue
+                bind = f"k{len(binds)}"
+                form, binds[bind] = _bound(source.name, infos[name], value)
+                parts.append(f"{quoted(name)} = {form.format(f':{bind}')}")
+            alternatives.append(f"({' and '.join(parts)})")
+        yield " or ".join(alternatives), binds
 
 
 def _bound(table: str, column: ColumnInfo, value: Any) -> tuple[str, Any]:
