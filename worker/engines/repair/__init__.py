@@ -35,7 +35,9 @@ def repair_of(
     """
     if not isinstance(target, OracleTableSource):
         kind = target.account()["kind"]
-        whole = "compared whole, under its own names of columns" if kind == "table" else "of an Oracle database"
+        whole = (
+            "compared whole, under its own names of columns" if kind == "table" else "of an Oracle database"
+        )
         return (), {"refused": f"No repair script: {target.name} is no table {whole}."}
     layout = lay_out(source, target, plan)
     compared = {column.b.name for column in layout.columns}
