@@ -109,7 +109,7 @@ class Cursor(Protocol):
 
     columns: list[Column]
 
-    def fetch(self, count: int) -> list[tuple[bytes | None, ...]]:
+    def fetch(self, count: int) -> Sequence[tuple[bytes | None, ...]]:
         """Up to `count` further rows; fewer means the end. Raises OracleError (ORA-01002 after a
         commit that ended a FOR UPDATE cursor). Rows of FOR UPDATE are locked as they are fetched."""
         ...

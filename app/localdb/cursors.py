@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from app.localdb.contract import Column
+from app.localdb.datarows import Row
 from app.localdb.errors import OracleError, from_postgres
-from app.localdb.pg_messages import PgError, Row
+from app.localdb.pg_messages import PgError
 from app.localdb.portals import Portal
 from app.localdb.values import decode_rows, to_text
 
@@ -36,7 +37,7 @@ class ResultCursor:
         self._session = session
         self._portal = portal
 
-    def fetch(self, count: int) -> list[Row]:
+    def fetch(self, count: int) -> Sequence[Row]:
         """Up to `count` further rows, raw; fewer means the end. Raises OracleError."""
         link = self._session.link
         nested = not link.active

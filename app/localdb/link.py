@@ -12,9 +12,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from app.localdb.datarows import DataRows
 from app.localdb.errors import from_postgres, lost, oracle_error
 from app.localdb.pg import Connection
-from app.localdb.pg_messages import Field, PgError, PgGone, Result, Row
+from app.localdb.pg_messages import Field, PgError, PgGone, Result
 from app.localdb.portals import Portal
 from app.localdb.session_settings import Settings
 from app.localdb.spool import Spool
@@ -168,7 +169,7 @@ class Link:
         self._settle()
         return portal
 
-    def fetch(self, portal: Portal, count: int) -> list[Row]:
+    def fetch(self, portal: Portal, count: int) -> DataRows:
         """Up to `count` rows more out of an open portal. Raises OracleError."""
         try:
             result = self._read_on(portal, count)

@@ -13,6 +13,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from app.localdb.datarows import DataRows, Row
 from app.localdb.pg_messages import (
     Field,
     Notification,
@@ -20,7 +21,6 @@ from app.localdb.pg_messages import (
     PgGone,
     Quiet,
     Result,
-    Row,
     error_fields,
     message,
     row_description,
@@ -145,7 +145,7 @@ class Connection:
         self.parse("", sql, types)
         self.bind("", "", values)
         self.execute("")
-        return self.exchange()[-1].rows
+        return list(self.exchange()[-1].rows)
 
     def script(self, sql: str) -> None:
         """Several statements in one simple query; they are one transaction unless they say otherwise."""
@@ -329,12 +329,14 @@ class Connection:
     def _read_answers(self) -> list[Result]:
         """Read until every queued message is answered."""
         results: list[Result] = []
-        result = Result()
+        pieces: list[bytes] = []  # rows of the execute that is being answered
+        starts: list[int] = []
+        held = 0
         awaited = self._awaited
         while awaited:
             self._need(5)
             if self._buffer[self._at] == 0x44:  # D
-                self._read_rows(result.rows)
+                held += self._read_rows(pieces, starts, held)
                 continue
             kind, body = self._message()
             if kind in (0x31, 0x32, 0x33):  # 1 2 3: parse, bind, close complete
@@ -342,11 +344,9 @@ class Connection:
             elif kind in (0x43, 0x49, 0x73):  # C I s: complete, empty query, suspended
                 if awaited[0] == _READY:
                     continue  # of a script
-                result.tag = body[:-1]
-                result.suspended = kind == 0x73
                 if awaited.popleft() == _EXECUTE:
-                    results.append(result)
-                result = Result()
+                    results.append(Result(DataRows(b"".join(pieces), starts), body[:-1], kind == 0x73))
+                pieces, starts, held = [], [], 0
             elif kind == 0x5A:
                 self._note_status(body)
                 awaited.popleft()
@@ -400,29 +400,20 @@ class Connection:
         self.in_transaction = body != b"I"
         self.failed = body == b"E"
 
-    def _read_rows(self, rows: list[Row]) -> None:
-        """All complete DataRow messages at the read position. The hot loop of the whole server."""
+    def _read_rows(self, pieces: list[bytes], starts: list[int], held: int) -> int:
+        """All complete DataRow messages at the read position, as they are; returns their bytes. `held` bytes of
+        rows were read before."""
+        self._need(1 + _int4(self._buffer, self._at + 1)[0])
         buffer, at = self._buffer, self._at
-        size = len(buffer)
-        append = rows.append
+        first, size = at, len(buffer)
+        shift = held - first
+        append = starts.append
         while at + 5 <= size and buffer[at] == 0x44:
-            (length,) = _int4(buffer, at + 1)
-            if at + 1 + length > size:
-                self._at = at
-                self._need(1 + length)
-                buffer, at = self._buffer, 0
-                size = len(buffer)
-            columns = _int2(buffer, at + 5)[0]
-            at += 7
-            row: list[bytes | None] = []
-            for _ in range(columns):
-                (length,) = _int4(buffer, at)
-                at += 4
-                if length < 0:
-                    row.append(None)
-                else:
-                    end = at + length
-                    row.append(buffer[at:end])
-                    at = end
-            append(tuple(row))
+            end = at + 1 + _int4(buffer, at + 1)[0]
+            if end > size:
+                break
+            append(at + shift)
+            at = end
         self._at = at
+        pieces.append(buffer[first:at])
+        return at - first

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-Row = tuple[bytes | None, ...]
+from app.localdb.datarows import DataRows
 
 _int2 = struct.Struct(">h").unpack_from
 _header = struct.Struct(">ci").pack
@@ -54,7 +54,7 @@ class Notification(NamedTuple):
 class Result:
     """What one execute gave: its rows, and the command tag unless the portal has more (suspended)."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: DataRows = field(default_factory=DataRows)
     tag: bytes = b""
     suspended: bool = False
 

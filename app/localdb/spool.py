@@ -5,7 +5,7 @@ from __future__ import annotations
 import marshal
 import tempfile
 
-from app.localdb.pg_messages import Row
+from app.localdb.datarows import DataRows
 
 _IN_MEMORY = 16_000_000  # bytes; beyond, a temporary file
 
@@ -16,19 +16,19 @@ class Spool:
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - lives as long as the result
 
-    def write(self, rows: list[Row]) -> None:
-        marshal.dump(rows, self._file)
+    def write(self, rows: DataRows) -> None:
+        marshal.dump((rows.data, list(rows.starts)), self._file)
 
     def rewind(self) -> None:
         self._file.seek(0)
 
-    def read(self) -> list[Row] | None:
+    def read(self) -> DataRows | None:
         """The next batch, None at the end."""
         try:
-            batch: list[Row] = marshal.load(self._file)
+            data, starts = marshal.load(self._file)
         except EOFError:
             return None
-        return batch
+        return DataRows(data, starts)
 
     def close(self) -> None:
         self._file.close()

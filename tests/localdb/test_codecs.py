@@ -205,30 +205,6 @@ def test_placeholders_are_found_as_the_client_finds_them(text: str, names: str, 
     assert "".join("01"[flag] for flag in found.returning) == returning
 
 
-@given(
-    st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20, places=2)
-    | st.integers(min_value=-(10**30), max_value=10**30)
-)
-def test_a_fresh_number_is_encoded_as_any_other(value: Decimal | int) -> None:
-    text = f"{value:f}".encode()
-    assert numbers.encode_fresh(text) == numbers.encode_number(text)
-
-
-@given(st.lists(st.datetimes(min_value=datetime(1, 1, 1)), min_size=1, max_size=20))  # noqa: DTZ001
-def test_a_column_of_timestamps_is_encoded_as_its_values(moments: list[datetime]) -> None:
-    column = [str(moment.replace(microsecond=moment.microsecond or 1)).encode() for moment in moments]
-    streams = times.timestamp_streams([text.ljust(26, b"0") for text in column])
-    assert streams is not None
-    rows = [b"".join(parts) for parts in zip(*streams, strict=False)]
-    assert rows == [b"\x0b" + times.encode_timestamp_text(text) for text in column]
-
-
-def test_columns_of_other_timestamps_are_left_to_the_cache() -> None:
-    plain = b"2026-01-01 00:00:00.123456"
-    for odd in (b"2026-01-01 00:00:00", b"12026-01-01 00:00:00.12345", b"2026-01-01 00:00:00 BC    "[:26]):
-        assert times.timestamp_streams([plain, odd]) is None
-
-
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20, places=5))
 def test_a_number_as_text_is_the_number(value: Decimal) -> None:
     raw = numbers.encode_number(f"{value:f}".encode())

@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from app.localdb.contract import OraType
+from app.localdb.datarows import Row
 from app.localdb.pg import Connection
-from app.localdb.pg_messages import PgGone, Row
+from app.localdb.pg_messages import PgGone
 from app.localdb.sql.catalog import ColumnInfo, FunctionInfo, ObjectInfo, ObjectKind
 
 _K = TypeVar("_K")

@@ -12,7 +12,7 @@ from app.localdb.wire.constants import Scroll
 from app.localdb.wire.rows import RowEncoder
 from app.localdb.wire.scan import Scanned, scan
 
-Rows = list[tuple[bytes | None, ...]]
+Rows = Sequence[tuple[bytes | None, ...]]
 
 LOCATOR_TYPES = frozenset({OraType.CLOB, OraType.BLOB, OraType.JSON})
 LAST_ID = 0xFFFF
@@ -35,7 +35,7 @@ class ServerCursor:
     defined: bool = False
     sent: int = 0  # rows sent since the execute
     finished: bool = False
-    kept: Rows | None = None  # scrollable: all rows read so far
+    kept: list[tuple[bytes | None, ...]] | None = None  # scrollable: all rows read so far
     children: list[int] = field(default_factory=list)  # nested cursors in its rows
 
     def needs_define(self) -> bool:

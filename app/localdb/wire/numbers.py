@@ -162,52 +162,6 @@ def decode_float(raw: bytes) -> float:
     return value
 
 
-class _Heads(dict[bytes, bytes | None]):
-    """Leading digits -> exponent and their base-100 digits, when `following` more of those stand before the
-    point; None for what is no plain run of digits."""
-
-    def __init__(self, following: int) -> None:
-        super().__init__()
-        self._following = following
-
-    def __missing__(self, text: bytes) -> bytes | None:
-        encoded = None
-        if text.isdigit() and text[:1] != b"0" and len(text) <= 30:
-            digits = unhexlify(b"0" + text if len(text) & 1 else text)
-            encoded = bytes((192 + len(digits) + self._following,)) + digits.translate(_POSITIVE)
-        if len(self) >= 50_000:
-            self.clear()
-        self[text] = encoded
-        return encoded
-
-
-def _tails(form: bytes) -> dict[bytes, bytes]:
-    """The last four digits of a number -> base-100 digits without trailing zeros; not for 0000."""
-    found = {}
-    for number in range(1, 10_000):
-        high, low = divmod(number, 100)
-        found[form % (high, low)] = bytes((high + 1, low + 1)) if low else bytes((high + 1,))
-    return found
-
-
-_WHOLE_TAILS, _CENT_TAILS = _tails(b"%02d%02d"), _tails(b"%02d.%02d")
-_WHOLE_HEADS, _CENT_HEADS = _Heads(2), _Heads(1)
-
-
-def encode_fresh(text: bytes) -> bytes:
-    """The same as encode_number, in two look-ups for whole numbers and those with two decimals: three times as
-    fast for values that no cache has seen."""
-    tail = _CENT_TAILS.get(text[-5:])
-    if tail is not None:
-        head = _CENT_HEADS[text[:-5]]
-    else:
-        tail = _WHOLE_TAILS.get(text[-4:])
-        head = _WHOLE_HEADS[text[:-4]]
-    if tail is None or head is None:
-        return encode_number(text)
-    return head + tail
-
-
 _DIGIT_PAIRS = bytes([0, *((n // 10 << 4) | n % 10 for n in range(100)), *bytes(155)])  # wire digit -> BCD
 
 

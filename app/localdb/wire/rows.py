@@ -1,7 +1,7 @@
-"""Result rows: PostgreSQL's text of each value straight to wire bytes, column by column.
+"""Result rows: PostgreSQL's text of each value to wire bytes.
 
-A batch of rows is turned into columns, each column into wire bytes by one pass of a function of its type
-(with caches where values repeat), and all of it joined once. No Python object per value is made.
+A few rows are encoded here: each column by one pass of a function of its type (with caches where values repeat),
+all of it joined once. Many rows are encoded by wire.columnar.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, repeat
 
 from app.localdb.contract import Column, IntervalYM, Lob, OraType
+from app.localdb.datarows import DataRows
 from app.localdb.errors import OracleError
 from app.localdb.wire.constants import Message
 from app.localdb.wire.lobs import Lobs
-from app.localdb.wire.numbers import NumberCache, encode_double, encode_float, encode_fresh
+from app.localdb.wire.numbers import NumberCache, encode_double, encode_float
 from app.localdb.wire.rowids import encode_rowid_column, encode_urowid_column
 from app.localdb.wire.times import (
     encode_date_text,
@@ -23,20 +24,19 @@ from app.localdb.wire.times import (
     encode_local_text,
     encode_timestamp_text,
     encode_zoned_text,
-    timestamp_streams,
 )
 from app.localdb.wire.writer import SHORT, data
 
-RawColumn = tuple[bytes | None, ...]
+RawColumn = Sequence[bytes | None]
 Streams = list[Iterable[bytes]]
 ColumnEncoder = Callable[[RawColumn], Streams]
 
 ROW = bytes((Message.ROW_DATA,))
 LONG_TRAILER = b"\0\0"  # null indicator and return code of a LONG value
 CHARACTER_FETCH = frozenset({OraType.VARCHAR2, OraType.CHAR, OraType.LONG})
+COLUMNAR = 500  # rows from which encoding them by columns is faster
 RAW_FETCH = frozenset({OraType.RAW, OraType.LONG_RAW})
 
-_SAMPLE = 2000  # values of a column that show whether they repeat
 _numbers = NumberCache()  # shared by all connections: a dict assignment is atomic
 
 
@@ -87,34 +87,6 @@ def _cached(cache: dict[bytes | None, bytes]) -> ColumnEncoder:
     return lambda column: [map(lookup, column)]
 
 
-def _watched(
-    cache: dict[bytes | None, bytes], fresh: Callable[[Sequence[bytes]], Streams | None]
-) -> ColumnEncoder:
-    """A column by its cache, until the first values have shown that they hardly repeat: then by `fresh`."""
-    lookup = cache.__getitem__
-    seen = missed = 0
-
-    def encode(column: RawColumn) -> Streams:
-        nonlocal seen, missed
-        if seen < _SAMPLE:
-            before = len(cache)
-            values = [lookup(value) for value in column]
-            seen, missed = seen + len(column), missed + max(len(cache) - before, 0)
-            return [values]
-        if missed * 2 > seen and None not in column:
-            streams = fresh(column)  # type: ignore[arg-type]
-            if streams is not None:
-                return streams
-        return [map(lookup, column)]
-
-    return encode
-
-
-def _fresh_numbers(column: Sequence[bytes]) -> Streams:
-    values = [encode_fresh(text) for text in column]
-    return [[SHORT[len(value)] for value in values], values]
-
-
 def _bytes(column: Sequence[bytes | None]) -> Streams:
     """Length and value as two streams: nothing is concatenated per value."""
     values = [value or b"" for value in column] if None in column else column
@@ -152,15 +124,24 @@ class RowEncoder:
         self._lobs = lobs
         self._zone = zone_minutes
         self._nested = nested
-        self._encoders = [self._encoder(c, t) for c, t in zip(columns, fetch_types, strict=True)]
+        self.columns = [  # as wire.columnar wants them
+            (None if column.national else column.type, self._encoder(column, fetch))
+            for column, fetch in zip(columns, fetch_types, strict=True)
+        ]
 
     def encode(self, rows: Sequence[tuple[bytes | None, ...]]) -> bytes:
         """All `rows` as row-data messages. Raises OracleError for a value that has no wire form."""
         if not rows:
             return b""
-        streams: list[Iterable[bytes]] = [repeat(ROW, len(rows))]
         try:
-            for encode, column in zip(self._encoders, zip(*rows, strict=True), strict=True):
+            if isinstance(rows, DataRows) and len(rows) >= COLUMNAR:
+                from app.localdb.wire import columnar  # with numpy and Arrow: not before they are needed
+
+                encoded = columnar.encode(rows, self.columns)
+                if encoded is not None:
+                    return encoded
+            streams: list[Iterable[bytes]] = [repeat(ROW, len(rows))]
+            for (_, encode), column in zip(self.columns, zip(*rows, strict=True), strict=True):
                 streams += encode(column)
             return b"".join(chain.from_iterable(zip(*streams, strict=False)))
         except (ValueError, IndexError, UnicodeError) as error:
@@ -179,9 +160,7 @@ class RowEncoder:
         if kind == OraType.LONG_RAW:
             return lambda c: _long(_raw(c))
         if kind == OraType.NUMBER:
-            return _watched(_numbers, _fresh_numbers)
-        if kind == OraType.TIMESTAMP:
-            return _watched(_CACHES[OraType.TIMESTAMP], timestamp_streams)
+            return _cached(_numbers)
         if kind == OraType.RAW:
             return _raw
         if kind in (OraType.VARCHAR2, OraType.CHAR):

@@ -7,9 +7,7 @@ adds nanoseconds (4 bytes), one with time zone is in UTC and adds hour + 20 and 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import repeat
 
 from app.localdb.contract import IntervalYM
 from app.localdb.errors import OracleError
@@ -57,22 +55,6 @@ def encode_timestamp_text(text: bytes) -> bytes:
     fraction = text[20:].partition(b"+")[0] if text[19:20] == b"." else b""
     nanoseconds = int(fraction.ljust(9, b"0")) if fraction.isdigit() else 0
     return encoded + nanoseconds.to_bytes(4, "big") if nanoseconds else encoded
-
-
-def timestamp_streams(column: Sequence[bytes]) -> list[Iterable[bytes]] | None:
-    """Length, day, time and fraction of a column whose values are all `YYYY-MM-DD HH:MM:SS.ffffff`; else None."""
-    joined = b"".join(column)
-    if set(map(len, column)) != {26} or joined[4::26] + joined[19::26] != b"-" * len(column) + b"." * len(
-        column
-    ):
-        return None
-    days, clocks = _DAYS, _CLOCKS
-    return [
-        repeat(b"\x0b"),
-        [days[text[:10]] for text in column],
-        [clocks[text[11:19]] for text in column],
-        [(int(text[20:]) * 1000).to_bytes(4, "big") for text in column],
-    ]
 
 
 def encode_zoned_text(text: bytes) -> bytes:
