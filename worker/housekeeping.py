@@ -19,6 +19,7 @@ import structlog
 
 from app.jobs.store import OracleJobStorage
 from app.jobs.upkeep import Upkeep
+from app.ops.worker_metrics import WorkerMetrics
 from app.oracle.errors import OracleError
 from app.settings import Settings
 
@@ -44,6 +45,7 @@ class Housekeeping:
     settings: Settings
     worker_id: str
     registered: asyncio.Event
+    metrics: WorkerMetrics
     found_work: Callable[[], None]
     elected: bool = False
     _next_sweep: float = 0.0
@@ -73,6 +75,7 @@ class Housekeeping:
             requeued, ended = await self.storage.requeue_lost()
             if requeued or ended:
                 log.warning("took jobs from lost workers", requeued=requeued, ended=ended)
+                self.metrics.lost.inc(requeued + ended)
             done = await self.upkeep.round()
             if requeued or done.made_claimable:
                 self.found_work()

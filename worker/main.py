@@ -96,6 +96,7 @@ class Worker:
             settings,
             self.worker_id,
             self._lease.registered,
+            metrics,
             found_work=self._wake.set,
         )
 
@@ -226,6 +227,7 @@ class Worker:
     # What others tell
 
     def _ring(self) -> None:
+        self._metrics.notifications.inc()
         self._announced = True
         self._wake.set()
 

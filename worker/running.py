@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from app.jobs.models import ClaimedJob, JobError
+from app.jobs.models import ClaimedJob, JobError, JobStatus
 from app.jobs.store import OracleJobStorage
 from app.ops.worker_metrics import WorkerMetrics
 from app.oracle.address import security
@@ -275,6 +275,8 @@ class Run:
             else:
                 log.info("job finished" if accepted else "result thrown away: the job is not ours any more")
                 self._count("completed" if accepted else "fence_lost")
+                if accepted:
+                    self._count_rows(document)
                 return
         if isinstance(outcome, Stopped):
             log.info("job stopped", why=outcome.why.name.lower(), seconds=seconds)
@@ -298,6 +300,8 @@ class Run:
             lambda: storage.fail(job_id, token, error_details, retryable=failure.retryable)
         )
         self._count(failure.code)
+        if status == JobStatus.PENDING:
+            self.metrics.retried.labels(self.claimed.kind).inc()
         log.warning(
             "job failed",
             code=failure.code,
@@ -310,6 +314,13 @@ class Run:
     def _count(self, outcome: str) -> None:
         self.metrics.ended.labels(self.claimed.kind, outcome).inc()
         self.metrics.run_seconds.labels(self.claimed.kind).observe(time.monotonic() - self._started)
+
+    def _count_rows(self, document: dict[str, Any]) -> None:
+        compared = document.get("compared", {})
+        if "engine" in compared:  # the results of other kinds of jobs have none
+            summary = document["summary"]
+            self.metrics.rows.labels(compared["engine"]).inc(summary["rows_a"] + summary["rows_b"])
+            self.metrics.compare_seconds.labels(compared["engine"]).inc(compared["seconds"])
 
     async def _until_written(self, call: Callable[[], Awaitable[Result]]) -> Result:
         """Repeat a call while the database is away. Raises OracleError of another kind, or when leaving."""

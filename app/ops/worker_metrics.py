@@ -44,6 +44,34 @@ class WorkerMetrics:
             "Claims that the database did not answer or refused.",
             registry=self.registry,
         )
+        self.retried = Counter(
+            "concord_worker_jobs_retried",
+            "Attempts that failed and will be made again.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self.lost = Counter(
+            "concord_worker_jobs_lost",
+            "Jobs taken from lost workers by this worker's housekeeping.",
+            registry=self.registry,
+        )
+        self.rows = Counter(
+            "concord_worker_rows_compared",
+            "Rows of both sides of finished comparisons, by engine.",
+            ["engine"],
+            registry=self.registry,
+        )
+        self.compare_seconds = Counter(
+            "concord_worker_compare_seconds",
+            "Time that finished comparisons took, by engine.",
+            ["engine"],
+            registry=self.registry,
+        )
+        self.notifications = Counter(
+            "concord_worker_notifications",
+            "Announcements of new jobs by change notification; making a subscription counts as one.",
+            registry=self.registry,
+        )
         self.unannounced = Counter(
             "concord_worker_unannounced_jobs",
             "Jobs found by a poll that change notification had not announced.",

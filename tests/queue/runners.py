@@ -27,7 +27,8 @@ def run(task: Task, report: Report) -> dict[str, Any]:
     report(0.5, f"doing {request['do']}")
     match request["do"]:
         case "finish":
-            return {"summary": SUMMARY, "columns": [], "text": "x" * request.get("size", 0)}
+            text = "x" * request.get("size", 0)
+            return {"summary": SUMMARY, "columns": [], "text": text, **request.get("more", {})}
         case "sleep":
             time.sleep(request["seconds"])
             return {"summary": SUMMARY, "columns": []}

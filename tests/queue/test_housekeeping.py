@@ -13,6 +13,7 @@ from typing import Any
 
 from app.jobs.store import OracleJobStorage
 from app.jobs.upkeep import Upkeep
+from app.ops.worker_metrics import WorkerMetrics
 from app.oracle.pool import OraclePool
 from app.settings import Settings
 from tests.queue.conftest import Queue
@@ -31,6 +32,7 @@ async def housekeeper(settings: Settings, worker_id: str, found: list[bool] | No
         settings,
         worker_id,
         registered,
+        WorkerMetrics(),
         found_work=lambda: found.append(True) if found is not None else None,
     )
     task = asyncio.create_task(keeper.run())
@@ -62,6 +64,11 @@ def test_one_of_two_workers_is_elected_and_takes_lost_jobs_back(queue: Queue) ->
             await until(lambda: queue.row(job, "status") == "PENDING")
             assert [one.elected, two.elected].count(True) == 1
             await until(lambda: found)
+            counted = [
+                keeper.metrics.registry.get_sample_value("concord_worker_jobs_lost_total")
+                for keeper in (one, two)
+            ]
+            assert sorted(counted) == [0, 1]
 
     asyncio.run(main())
 

@@ -32,6 +32,7 @@ class Record:
         self.outages = 0  # calls that still fail
         self.progressed = asyncio.Event()
         self.left: dict[str, Any] | None = None  # the checkpoint
+        self.failed_as = "FAILED"
 
     async def progress(
         self, _job: str, _token: int, percentage: float | None, step: str | None, _: Any = None
@@ -56,7 +57,7 @@ class Record:
     async def fail(self, job_id: str, run_token: int, error: JobError, *, retryable: bool) -> str:
         self._maybe_away()
         self.ends.append(("fail", error.code, error.sentence, retryable))
-        return "FAILED"
+        return self.failed_as
 
     async def cancelled(self, *_: Any) -> bool:
         self.ends.append(("cancelled",))
@@ -105,6 +106,26 @@ def end_of(tmp_path: Path, request: dict[str, Any], **changes: Any) -> tuple[Any
 def test_a_result_is_stored_under_the_runs_token(tmp_path: Path) -> None:
     end = end_of(tmp_path, {"do": "finish"})
     assert end == ("complete", "job-1", 7, {"summary": SUMMARY, "columns": [], "text": ""})
+
+
+def test_rows_and_seconds_of_comparisons_are_counted_by_engine_and_attempts_to_come(tmp_path: Path) -> None:
+    compared = {"engine": "arrow-duckdb", "seconds": 2.5}
+
+    async def main() -> WorkerMetrics:
+        record = Record()
+        first = make_run(tmp_path, record, {"do": "finish", "more": {"compared": compared}})
+        await first.work()
+        record.failed_as = "PENDING"
+        again = make_run(tmp_path, record, {"do": "refuse", "retryable": True})
+        again.metrics = first.metrics
+        await again.work()
+        return first.metrics
+
+    value = asyncio.run(main()).registry.get_sample_value
+    engine = {"engine": "arrow-duckdb"}
+    assert value("concord_worker_rows_compared_total", engine) == SUMMARY["rows_a"] + SUMMARY["rows_b"]
+    assert value("concord_worker_compare_seconds_total", engine) == 2.5
+    assert value("concord_worker_jobs_retried_total", {"kind": "TEST"}) == 1
 
 
 def test_what_one_attempt_leaves_the_next_one_gets(tmp_path: Path) -> None:
