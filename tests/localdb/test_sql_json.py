@@ -35,6 +35,7 @@ def cursor(localdb: Instance) -> Iterator[oracledb.Cursor]:
         ("json_mergepatch(:d, '{\"b\":null,\"new\":1,\"c\":{\"q\":2}}')",
          '{"a":[1,{"z":1,"y":"a b"}],"c":{"q":2,"p":[]},"new":1}'),
         ("json_mergepatch(:d, '[3]')", "[3]"),
+        ("json_mergepatch(:d, '[3]' error on error)", "[3]"),
     ],
 )  # fmt: skip
 def test_as_the_document_has_it(cursor: oracledb.Cursor, expression: str, expected: str | None) -> None:

@@ -340,6 +340,8 @@ class CallParser(TypeParser):
                 found.strict = True
             elif self.accept("PRETTY"):
                 found.pretty = True
+            elif token.value == "JSON_MERGEPATCH" and self.accept("ERROR", "ON", "ERROR"):
+                pass  # what it does here anyway
             else:
                 raise self.error(907)
         self.expect_close()
