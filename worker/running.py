@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -294,7 +293,6 @@ class Run:
             worker=self.worker_id,
             retryable=failure.retryable,
             facts=failure.facts or None,
-            at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         )
         status = await self._until_written(
             lambda: storage.fail(job_id, token, error_details, retryable=failure.retryable)

@@ -5,14 +5,17 @@ create or replace package body job_queue is
    co_promotion_limit             constant pls_integer := 100; -- due jobs made claimable by one claim
    co_requeue_limit               constant pls_integer := 100; -- jobs taken from lost workers by one call
    co_purge_limit                 constant pls_integer := 10000; -- jobs deleted by one call
+   co_time_format                 constant varchar2(40 char) := 'YYYY-MM-DD"T"HH24:MI:SS.FF3"Z"'; -- of times in JSON
    co_enqueue_tries               constant pls_integer := 3; -- while jobs with the same unique key come and end
 
    e_check_violated               exception;
    e_value_too_large              exception;
    e_number_too_large             exception;
+   e_not_json                     exception;
    pragma exception_init(e_check_violated, -2290);
    pragma exception_init(e_value_too_large, -12899);
    pragma exception_init(e_number_too_large, -1438);
+   pragma exception_init(e_not_json, -40441);
 
    type r_kind_type               is record (
       queue_name                  job_kinds.queue_name%type
@@ -24,6 +27,13 @@ create or replace package body job_queue is
      ,backoff_jitter              job_kinds.backoff_jitter%type
    );
 
+   type r_job_type                is record (
+      rid                         rowid
+     ,status                      comparison_jobs.status%type
+     ,attempt                     comparison_jobs.attempt%type
+     ,worker_id                   comparison_jobs.worker_id%type
+   );
+
    type r_run_type                is record (
       rid                         rowid
      ,kind                        comparison_jobs.kind%type
@@ -31,9 +41,12 @@ create or replace package body job_queue is
      ,max_attempts                comparison_jobs.max_attempts%type
      ,cancel_requested            comparison_jobs.cancel_requested%type
      ,started_at                  comparison_jobs.started_at%type
+     ,locked_at                   timestamp(6)
+     ,seconds                     comparison_jobs.execution_time_seconds%type
    );
 
    type t_rowid_list              is table of rowid index by pls_integer;
+   type t_number_by_key           is table of number index by varchar2(512);
 
    function utc_now return timestamp is
    begin
@@ -114,12 +127,28 @@ create or replace package body job_queue is
                ,'attempt'   value in_attempt
                ,'worker'    value in_worker_id
                ,'retryable' value in_retryable format json
-               ,'at'        value to_char(in_at, 'YYYY-MM-DD"T"HH24:MI:SS.FF3"Z"')
+               ,'at'        value to_char(in_at, co_time_format)
              )
         into l_json
         from dual;
       return l_json;
    end error_json;
+
+   -- ERROR_DETAILS of a worker with the time by the database's clock, whatever time they bring along.
+   function stamped(
+      in_error_details            in comparison_jobs.error_details%type
+     ,in_at                       in timestamp
+   ) return clob is
+      l_stamped                   comparison_jobs.error_details%type;
+   begin
+      select json_mergepatch(in_error_details, json_object('at' value to_char(in_at, co_time_format)) returning clob error on error)
+        into l_stamped
+        from dual;
+      return l_stamped;
+   exception
+      when e_not_json then
+         raise_application_error(co_bad_argument, 'The error details are not JSON.');
+   end stamped;
 
    function new_job_id return varchar2 is
       l_hex                       varchar2(32 char) := lower(rawtohex(sys_guid()));
@@ -146,7 +175,8 @@ create or replace package body job_queue is
             and t.tag is not null;
    end add_tags;
 
-   -- The fence. Locks the row of a run and returns it; rid is null when this token does not run the job (any more).
+   -- The fence. Locks the row of a run and returns it, with the time and the seconds that it has run; rid is null when
+   -- this token does not run the job (any more).
    function locked_run(
       in_job_id                   in comparison_jobs.job_id%type
      ,in_run_token                in comparison_jobs.run_token%type
@@ -166,45 +196,51 @@ create or replace package body job_queue is
       r_run                       r_run_type;
    begin
       open c_run;
-      fetch c_run into r_run;
+      fetch c_run into r_run.rid, r_run.kind, r_run.attempt, r_run.max_attempts, r_run.cancel_requested, r_run.started_at;
       close c_run;
+      r_run.locked_at := utc_now;
+      r_run.seconds   := elapsed_seconds(in_from => r_run.started_at, in_to => r_run.locked_at);
       return r_run;
    end locked_run;
 
-   -- Locks a job and returns its status; raises co_not_found.
-   function locked_status(
+   -- Locks a job and returns it; raises co_not_found.
+   function locked_job(
       in_job_id                   in comparison_jobs.job_id%type
-   ) return varchar2 is
-      l_status                    comparison_jobs.status%type;
+   ) return r_job_type is
+      r_job                       r_job_type;
    begin
-      select j.status
-        into l_status
+      select j.rowid as rid
+            ,j.status
+            ,j.attempt
+            ,j.worker_id
+        into r_job
         from comparison_jobs j
        where j.job_id = in_job_id
          for update of j.status wait 5;
-      return l_status;
+      return r_job;
    exception
       when no_data_found then
          raise_application_error(co_not_found, 'There is no job ' || in_job_id || '.');
-   end locked_status;
+   end locked_job;
 
    -- Locks a job that must be PENDING; raises co_not_found and co_wrong_state.
    procedure lock_pending(
       in_job_id                   in comparison_jobs.job_id%type
      ,in_wish                     in varchar2
    ) is
-      l_status                    comparison_jobs.status%type := locked_status(in_job_id => in_job_id);
+      r_job                       r_job_type := locked_job(in_job_id => in_job_id);
    begin
-      if l_status <> 'PENDING' then
-         raise_application_error(co_wrong_state, 'Job ' || in_job_id || ' is ' || l_status || '; only a PENDING job can be ' || in_wish || '.');
+      if r_job.status <> 'PENDING' then
+         raise_application_error(co_wrong_state, 'Job ' || in_job_id || ' is ' || r_job.status || '; only a PENDING job can be ' || in_wish || '.');
       end if;
    end lock_pending;
 
-   -- The run that a row is about to give up goes into the history.
+   -- The run that a row is about to give up goes into the history: one that ends now as the caller says, one that has
+   -- ended before as its row says. A job that was cancelled while it waited has no worker: no run of it ended then.
    procedure keep_attempt(
       in_rid                      in rowid
      ,in_outcome                  in job_attempts.outcome%type
-     ,in_ended_at                 in timestamp
+     ,in_ended_at                 in timestamp default null
      ,in_error_details            in job_attempts.error_details%type default null
    ) is
    begin
@@ -223,11 +259,12 @@ create or replace package body job_queue is
             ,j.attempt
             ,j.worker_id
             ,j.started_at
-            ,in_ended_at
+            ,nvl(j.completed_at, in_ended_at)
             ,in_outcome
-            ,in_error_details
+            ,case when j.completed_at is null then in_error_details else j.error_details end
         from comparison_jobs j
-       where j.rowid = in_rid;
+       where j.rowid = in_rid
+         and j.worker_id is not null;
    end keep_attempt;
 
    -- The waiting or running job of a kind under a unique key, by the expressions of COMPARISON_JOBS_ACTIVE_UK.
@@ -455,16 +492,55 @@ create or replace package body job_queue is
       end if;
    end lock_worker;
 
-   procedure claim_unlimited(
-      in_worker_id                in  workers.worker_id%type
-     ,in_queue_name               in  comparison_jobs.queue_name%type
-     ,in_limit                    in  pls_integer
-     ,in_now                      in  timestamp
-     ,out_job_ids                 out t_text_list
-     ,out_run_tokens              out t_number_list
-     ,out_kinds                   out t_text_list
-     ,out_attempts                out t_number_list
+   -- Locked rows of claimable jobs become runs of a worker; they follow in the lists what stands there already.
+   procedure start_runs(
+      in_worker_id                in     workers.worker_id%type
+     ,in_now                      in     timestamp
+     ,in_rids                     in     t_rowid_list
+     ,io_job_ids                  in out t_text_list
+     ,io_run_tokens               in out t_number_list
+     ,io_kinds                    in out t_text_list
+     ,io_attempts                 in out t_number_list
    ) is
+      l_before                    pls_integer := io_job_ids.count;
+      t_job_ids                   t_text_list;
+      t_run_tokens                t_number_list;
+      t_kinds                     t_text_list;
+      t_attempts                  t_number_list;
+   begin
+      if in_rids.count = 0 then
+         return;
+      end if;
+      lock_worker(in_worker_id => in_worker_id, in_now => in_now);
+      forall i in 1 .. in_rids.count
+         update comparison_jobs j
+            set j.status               = 'RUNNING'
+               ,j.worker_id            = in_worker_id
+               ,j.run_token            = j.run_token + 1
+               ,j.attempt              = j.attempt + 1
+               ,j.progress_percentage  = 0
+               ,j.current_step         = null
+               ,j.estimated_completion = null
+               ,j.started_at           = in_now
+          where j.rowid = in_rids(i)
+            and j.status = 'PENDING'
+            and j.ready = 1
+         returning j.job_id, j.run_token, j.kind, j.attempt
+              bulk collect into t_job_ids, t_run_tokens, t_kinds, t_attempts;
+      for i in 1 .. t_job_ids.count
+      loop
+         io_job_ids(l_before + i)    := t_job_ids(i);
+         io_run_tokens(l_before + i) := t_run_tokens(i);
+         io_kinds(l_before + i)      := t_kinds(i);
+         io_attempts(l_before + i)   := t_attempts(i);
+      end loop;
+   end start_runs;
+
+   -- Up to in_limit jobs that can be claimed, by priority and age, locked.
+   function claimable(
+      in_queue_name               in comparison_jobs.queue_name%type
+     ,in_limit                    in pls_integer
+   ) return t_rowid_list is
       -- The index delivers the order, so nothing is sorted; rows are locked as they are fetched, so the limit of
       -- the fetch is the number of locks. A row limit in the SQL would count rows that others have locked.
       cursor c_claimable is
@@ -480,25 +556,8 @@ create or replace package body job_queue is
       open c_claimable;
       fetch c_claimable bulk collect into t_rids limit in_limit;
       close c_claimable;
-      if t_rids.count > 0 then
-         lock_worker(in_worker_id => in_worker_id, in_now => in_now);
-      end if;
-      forall i in 1 .. t_rids.count
-         update comparison_jobs j
-            set j.status               = 'RUNNING'
-               ,j.worker_id            = in_worker_id
-               ,j.run_token            = j.run_token + 1
-               ,j.attempt              = j.attempt + 1
-               ,j.progress_percentage  = 0
-               ,j.current_step         = null
-               ,j.estimated_completion = null
-               ,j.started_at           = in_now
-          where j.rowid = t_rids(i)
-            and j.status = 'PENDING'
-            and j.ready = 1
-         returning j.job_id, j.run_token, j.kind, j.attempt
-              bulk collect into out_job_ids, out_run_tokens, out_kinds, out_attempts;
-   end claim_unlimited;
+      return t_rids;
+   end claimable;
 
    -- How many more jobs with this key may start; null when it has no limit. Exact under the lock of JOB_LIMIT_LOCK.
    function free_of_key(
@@ -518,24 +577,13 @@ create or replace package body job_queue is
       return l_max_running - l_running;
    end free_of_key;
 
-   -- One job after the other, each counted before the next is looked at. A batch may hold more jobs of one key than
-   -- it has free; they are left, and the next batch passes over the key, which is full by then.
-   procedure claim_within_limits(
-      in_worker_id                in  workers.worker_id%type
-     ,in_queue_name               in  comparison_jobs.queue_name%type
-     ,in_limit                    in  pls_integer
-     ,in_max_running              in  job_queues.max_running%type
-     ,in_now                      in  timestamp
-     ,out_job_ids                 out t_text_list
-     ,out_run_tokens              out t_number_list
-     ,out_kinds                   out t_text_list
-     ,out_attempts                out t_number_list
-   ) is
-      cursor c_lock is
-         select k.lock_id
-           from job_limit_lock k
-          where k.lock_id = 1
-            for update wait 5;
+   -- The same, only of keys that are not full, and of each key no more than it has free: so fewer than in_limit may come
+   -- although there are more. They will have started when this is called again, and what is full then is passed over.
+   -- Exact under the lock of JOB_LIMIT_LOCK.
+   function claimable_within_limits(
+      in_queue_name               in comparison_jobs.queue_name%type
+     ,in_limit                    in pls_integer
+   ) return t_rowid_list is
       cursor c_claimable is
          select /*+ index(j comparison_jobs_claim_idx) */ j.rowid as rid
                ,j.limit_key
@@ -555,13 +603,39 @@ create or replace package body job_queue is
                   ,case when j.status = 'PENDING' and j.ready = 1 then j.due_at end
                   ,case when j.status = 'PENDING' and j.ready = 1 then j.job_id end
             for update of j.status skip locked;
-      l_lock_id                   job_limit_lock.lock_id%type;
-      l_budget                    number := in_limit;
-      l_running                   number;
-      l_taken                     pls_integer := 0;
-      l_taken_before              pls_integer;
       t_rids                      t_rowid_list;
       t_limit_keys                t_text_list;
+      t_free                      t_number_by_key;
+      t_allowed                   t_rowid_list;
+   begin
+      open c_claimable;
+      fetch c_claimable bulk collect into t_rids, t_limit_keys limit in_limit;
+      close c_claimable;
+      for i in 1 .. t_rids.count
+      loop
+         if t_limit_keys(i) is null then
+            t_allowed(t_allowed.count + 1) := t_rids(i);
+         else
+            if not t_free.exists(t_limit_keys(i)) then
+               t_free(t_limit_keys(i)) := nvl(free_of_key(in_limit_key => t_limit_keys(i)), in_limit);
+            end if;
+            if t_free(t_limit_keys(i)) > 0 then
+               t_free(t_limit_keys(i))        := t_free(t_limit_keys(i)) - 1;
+               t_allowed(t_allowed.count + 1) := t_rids(i);
+            end if;
+         end if;
+      end loop;
+      return t_allowed;
+   end claimable_within_limits;
+
+   -- Claims that have a limit to keep go one after the other.
+   procedure lock_limits is
+      cursor c_lock is
+         select k.lock_id
+           from job_limit_lock k
+          where k.lock_id = 1
+            for update wait 5;
+      l_lock_id                   job_limit_lock.lock_id%type;
    begin
       open c_lock;
       fetch c_lock into l_lock_id;
@@ -569,48 +643,7 @@ create or replace package body job_queue is
       if l_lock_id is null then
          raise_application_error(co_wrong_state, 'The row of JOB_LIMIT_LOCK is missing: limits cannot be kept.');
       end if;
-      if in_max_running is not null then
-         select count(*)
-           into l_running
-           from comparison_jobs j
-          where case when j.status = 'RUNNING' then j.worker_id end is not null
-            and j.queue_name = in_queue_name;
-         l_budget := least(in_limit, in_max_running - l_running);
-      end if;
-      <<batches>>
-      while l_taken < l_budget
-      loop
-         open c_claimable;
-         fetch c_claimable bulk collect into t_rids, t_limit_keys limit l_budget - l_taken;
-         close c_claimable;
-         exit batches when t_rids.count = 0;
-         lock_worker(in_worker_id => in_worker_id, in_now => in_now);
-         l_taken_before := l_taken;
-         for i in 1 .. t_rids.count
-         loop
-            if nvl(free_of_key(in_limit_key => t_limit_keys(i)), 1) > 0 then
-               update comparison_jobs j
-                  set j.status               = 'RUNNING'
-                     ,j.worker_id            = in_worker_id
-                     ,j.run_token            = j.run_token + 1
-                     ,j.attempt              = j.attempt + 1
-                     ,j.progress_percentage  = 0
-                     ,j.current_step         = null
-                     ,j.estimated_completion = null
-                     ,j.started_at           = in_now
-                where j.rowid = t_rids(i)
-                  and j.status = 'PENDING'
-                  and j.ready = 1
-               returning j.job_id, j.run_token, j.kind, j.attempt
-                    into out_job_ids(l_taken + 1), out_run_tokens(l_taken + 1), out_kinds(l_taken + 1), out_attempts(l_taken + 1);
-               if sql%rowcount = 1 then
-                  l_taken := l_taken + 1;
-               end if;
-            end if;
-         end loop;
-         exit batches when l_taken = l_taken_before;
-      end loop batches;
-   end claim_within_limits;
+   end lock_limits;
 
    procedure claim(
       in_worker_id                in  workers.worker_id%type
@@ -624,8 +657,13 @@ create or replace package body job_queue is
       l_now                       timestamp(6) := utc_now;
       l_paused                    job_queues.paused%type;
       l_max_running               job_queues.max_running%type;
+      l_limited                   boolean;
       l_limited_keys              number;
+      l_running                   number;
+      l_budget                    number := in_limit;
+      l_claimed                   pls_integer;
       l_promoted                  number;
+      t_rids                      t_rowid_list;
    begin
       if in_limit is null or in_limit < 1 then
          raise_application_error(co_bad_argument, 'The limit of a claim must be 1 or more.');
@@ -644,30 +682,38 @@ create or replace package body job_queue is
         from job_limits l
        where rownum = 1;
       promote_due(out_promoted => l_promoted);
-      if l_max_running is null and l_limited_keys = 0 then
-         claim_unlimited(
-            in_worker_id   => in_worker_id
-           ,in_queue_name  => in_queue_name
-           ,in_limit       => in_limit
-           ,in_now         => l_now
-           ,out_job_ids    => out_job_ids
-           ,out_run_tokens => out_run_tokens
-           ,out_kinds      => out_kinds
-           ,out_attempts   => out_attempts
-         );
-      else
-         claim_within_limits(
-            in_worker_id   => in_worker_id
-           ,in_queue_name  => in_queue_name
-           ,in_limit       => in_limit
-           ,in_max_running => l_max_running
-           ,in_now         => l_now
-           ,out_job_ids    => out_job_ids
-           ,out_run_tokens => out_run_tokens
-           ,out_kinds      => out_kinds
-           ,out_attempts   => out_attempts
-         );
+      l_limited := l_max_running is not null or l_limited_keys > 0;
+      if l_limited then
+         lock_limits;
       end if;
+      if l_max_running is not null then
+         select count(*)
+           into l_running
+           from comparison_jobs j
+          where case when j.status = 'RUNNING' then j.worker_id end is not null
+            and j.queue_name = in_queue_name;
+         l_budget := least(in_limit, l_max_running - l_running);
+      end if;
+      <<batches>>
+      while out_job_ids.count < l_budget
+      loop
+         l_claimed := out_job_ids.count;
+         if l_limited then
+            t_rids := claimable_within_limits(in_queue_name => in_queue_name, in_limit => l_budget - l_claimed);
+         else
+            t_rids := claimable(in_queue_name => in_queue_name, in_limit => in_limit);
+         end if;
+         start_runs(
+            in_worker_id  => in_worker_id
+           ,in_now        => l_now
+           ,in_rids       => t_rids
+           ,io_job_ids    => out_job_ids
+           ,io_run_tokens => out_run_tokens
+           ,io_kinds      => out_kinds
+           ,io_attempts   => out_attempts
+         );
+         exit batches when not l_limited or out_job_ids.count = l_claimed;
+      end loop batches;
    end claim;
 
    procedure progress(
@@ -711,9 +757,8 @@ create or replace package body job_queue is
      ,in_checkpoint               in  comparison_jobs.checkpoint%type
      ,out_accepted                out number
    ) is
-      r_run                       r_run_type;
+      r_run                       r_run_type := locked_run(in_job_id => in_job_id, in_run_token => in_run_token);
    begin
-      r_run := locked_run(in_job_id => in_job_id, in_run_token => in_run_token);
       update comparison_jobs j
          set j.checkpoint = in_checkpoint
        where j.rowid = r_run.rid;
@@ -736,20 +781,16 @@ create or replace package body job_queue is
      ,in_critical                 in  comparison_jobs.has_critical_issues%type
      ,out_accepted                out number
    ) is
-      l_now                       timestamp(6) := utc_now;
-      l_seconds                   comparison_jobs.execution_time_seconds%type;
-      r_run                       r_run_type;
+      r_run                       r_run_type := locked_run(in_job_id => in_job_id, in_run_token => in_run_token);
    begin
-      r_run     := locked_run(in_job_id => in_job_id, in_run_token => in_run_token);
-      l_seconds := elapsed_seconds(in_from => r_run.started_at, in_to => l_now);
       update comparison_jobs j
          set j.status                 = 'COMPLETED'
             ,j.progress_percentage    = 100
             ,j.current_step           = null
             ,j.estimated_completion   = null
             ,j.cancel_requested       = 0
-            ,j.completed_at           = l_now
-            ,j.execution_time_seconds = l_seconds
+            ,j.completed_at           = r_run.locked_at
+            ,j.execution_time_seconds = r_run.seconds
             ,j.comparison_results     = in_comparison_results
             ,j.column_mismatches      = in_column_mismatches
             ,j.ml_analysis            = in_ml_analysis
@@ -771,25 +812,23 @@ create or replace package body job_queue is
      ,in_retryable                in  number
      ,out_status                  out varchar2
    ) is
-      l_now                       timestamp(6) := utc_now;
       l_due_at                    comparison_jobs.due_at%type;
-      l_seconds                   comparison_jobs.execution_time_seconds%type;
-      r_run                       r_run_type;
+      l_error_details             comparison_jobs.error_details%type;
+      r_run                       r_run_type := locked_run(in_job_id => in_job_id, in_run_token => in_run_token);
    begin
-      r_run := locked_run(in_job_id => in_job_id, in_run_token => in_run_token);
       if r_run.rid is null then
          out_status := 'STOP';
          return;
       end if;
-      l_seconds := elapsed_seconds(in_from => r_run.started_at, in_to => l_now);
+      l_error_details := stamped(in_error_details => in_error_details, in_at => r_run.locked_at);
       if r_run.cancel_requested = 0 and in_retryable = 1 and r_run.attempt < r_run.max_attempts then
          out_status := 'PENDING';
-         l_due_at   := l_now + numtodsinterval(backoff_seconds(in_kind => r_run.kind, in_attempt => r_run.attempt), 'SECOND');
+         l_due_at   := r_run.locked_at + numtodsinterval(backoff_seconds(in_kind => r_run.kind, in_attempt => r_run.attempt), 'SECOND');
          keep_attempt(
             in_rid           => r_run.rid
            ,in_outcome       => 'FAILED'
-           ,in_ended_at      => l_now
-           ,in_error_details => in_error_details
+           ,in_ended_at      => r_run.locked_at
+           ,in_error_details => l_error_details
          );
          update comparison_jobs j
             set j.status                 = 'PENDING'
@@ -799,8 +838,8 @@ create or replace package body job_queue is
                ,j.progress_percentage    = 0
                ,j.current_step           = 'Waiting for the next attempt'
                ,j.estimated_completion   = null
-               ,j.execution_time_seconds = l_seconds
-               ,j.error_details          = in_error_details
+               ,j.execution_time_seconds = r_run.seconds
+               ,j.error_details          = l_error_details
           where j.rowid = r_run.rid;
       else
          out_status := case when r_run.cancel_requested = 1 then 'CANCELLED' else 'FAILED' end;
@@ -809,11 +848,11 @@ create or replace package body job_queue is
                ,j.cancel_requested       = 0
                ,j.current_step           = null
                ,j.estimated_completion   = null
-               ,j.completed_at           = l_now
-               ,j.execution_time_seconds = l_seconds
+               ,j.completed_at           = r_run.locked_at
+               ,j.execution_time_seconds = r_run.seconds
                ,j.error_details          = case
                                               when r_run.cancel_requested = 1 then j.error_details
-                                              else in_error_details
+                                              else l_error_details
                                            end
           where j.rowid = r_run.rid;
       end if;
@@ -824,19 +863,15 @@ create or replace package body job_queue is
      ,in_run_token                in  comparison_jobs.run_token%type
      ,out_accepted                out number
    ) is
-      l_now                       timestamp(6) := utc_now;
-      l_seconds                   comparison_jobs.execution_time_seconds%type;
-      r_run                       r_run_type;
+      r_run                       r_run_type := locked_run(in_job_id => in_job_id, in_run_token => in_run_token);
    begin
-      r_run     := locked_run(in_job_id => in_job_id, in_run_token => in_run_token);
-      l_seconds := elapsed_seconds(in_from => r_run.started_at, in_to => l_now);
       update comparison_jobs j
          set j.status                 = 'CANCELLED'
             ,j.cancel_requested       = 0
             ,j.current_step           = null
             ,j.estimated_completion   = null
-            ,j.completed_at           = l_now
-            ,j.execution_time_seconds = l_seconds
+            ,j.completed_at           = r_run.locked_at
+            ,j.execution_time_seconds = r_run.seconds
        where j.rowid = r_run.rid
          and j.cancel_requested = 1;
       out_accepted := sql%rowcount;
@@ -851,20 +886,17 @@ create or replace package body job_queue is
      ,in_step                     in  comparison_jobs.current_step%type
      ,out_accepted                out number
    ) is
-      l_now                       timestamp(6) := utc_now;
-      l_due_at                    comparison_jobs.due_at%type := l_now + numtodsinterval(in_seconds, 'SECOND');
-      r_run                       r_run_type;
+      r_run                       r_run_type := locked_run(in_job_id => in_job_id, in_run_token => in_run_token);
    begin
-      r_run := locked_run(in_job_id => in_job_id, in_run_token => in_run_token);
       if r_run.cancel_requested = 1 then
          cancelled(in_job_id => in_job_id, in_run_token => in_run_token, out_accepted => out_accepted);
          return;
       end if;
-      keep_attempt(in_rid => r_run.rid, in_outcome => in_outcome, in_ended_at => l_now);
+      keep_attempt(in_rid => r_run.rid, in_outcome => in_outcome, in_ended_at => r_run.locked_at);
       update comparison_jobs j
          set j.status               = 'PENDING'
             ,j.ready                = 1
-            ,j.due_at               = l_due_at
+            ,j.due_at               = r_run.locked_at + numtodsinterval(in_seconds, 'SECOND')
             ,j.attempt              = j.attempt - 1
             ,j.worker_id            = null
             ,j.progress_percentage  = 0
@@ -917,26 +949,17 @@ create or replace package body job_queue is
      ,out_status                  out varchar2
    ) is
       l_now                       timestamp(6) := utc_now;
-      l_status                    comparison_jobs.status%type;
-      l_attempt                   comparison_jobs.attempt%type;
-      l_worker_id                 comparison_jobs.worker_id%type;
+      r_job                       r_job_type   := locked_job(in_job_id => in_job_id);
       l_error                     varchar2(4000 char);
    begin
-      l_status := locked_status(in_job_id => in_job_id);
-      if l_status not in ('PENDING', 'RUNNING') then
-         raise_application_error(co_wrong_state, 'Job ' || in_job_id || ' is ' || l_status || ' and can no longer be cancelled.');
+      if r_job.status not in ('PENDING', 'RUNNING') then
+         raise_application_error(co_wrong_state, 'Job ' || in_job_id || ' is ' || r_job.status || ' and can no longer be cancelled.');
       end if;
-      select j.attempt
-            ,j.worker_id
-        into l_attempt
-            ,l_worker_id
-        from comparison_jobs j
-       where j.job_id = in_job_id;
       l_error := error_json(
                     in_code      => 'cancelled'
                    ,in_sentence  => 'Cancelled by ' || nvl(substr(in_by, 1, 128), 'somebody') || '.'
-                   ,in_attempt   => l_attempt
-                   ,in_worker_id => l_worker_id
+                   ,in_attempt   => r_job.attempt
+                   ,in_worker_id => r_job.worker_id
                    ,in_retryable => 'false'
                    ,in_at        => l_now
                  );
@@ -947,8 +970,8 @@ create or replace package body job_queue is
             ,j.completed_at     = case j.status when 'PENDING' then l_now end
             ,j.current_step     = case j.status when 'PENDING' then null else 'Stopping' end
             ,j.error_details    = l_error
-       where j.job_id = in_job_id;
-      out_status := case l_status when 'PENDING' then 'CANCELLED' else 'RUNNING' end;
+       where j.rowid = r_job.rid;
+      out_status := case r_job.status when 'PENDING' then 'CANCELLED' else 'RUNNING' end;
    end cancel;
 
    procedure retry(
@@ -957,34 +980,12 @@ create or replace package body job_queue is
      ,out_status                  out varchar2
    ) is
       l_now                       timestamp(6) := utc_now;
-      l_status                    comparison_jobs.status%type;
+      r_job                       r_job_type   := locked_job(in_job_id => in_job_id);
    begin
-      l_status := locked_status(in_job_id => in_job_id);
-      if l_status not in ('FAILED', 'CANCELLED') then
-         raise_application_error(co_wrong_state, 'Job ' || in_job_id || ' is ' || l_status || '; only a FAILED or CANCELLED job can be retried.');
+      if r_job.status not in ('FAILED', 'CANCELLED') then
+         raise_application_error(co_wrong_state, 'Job ' || in_job_id || ' is ' || r_job.status || '; only a FAILED or CANCELLED job can be retried.');
       end if;
-      -- A job that was cancelled while it waited has no worker: no run of it ended then.
-      insert into job_attempts (
-         job_id
-        ,run_token
-        ,attempt
-        ,worker_id
-        ,started_at
-        ,ended_at
-        ,outcome
-        ,error_details
-      )
-      select j.job_id
-            ,j.run_token
-            ,j.attempt
-            ,j.worker_id
-            ,j.started_at
-            ,j.completed_at
-            ,j.status
-            ,j.error_details
-        from comparison_jobs j
-       where j.job_id = in_job_id
-         and j.worker_id is not null;
+      keep_attempt(in_rid => r_job.rid, in_outcome => r_job.status);
       update comparison_jobs j
          set j.status                 = 'PENDING'
             ,j.ready                  = 1
@@ -998,7 +999,7 @@ create or replace package body job_queue is
             ,j.completed_at           = null
             ,j.execution_time_seconds = null
             ,j.error_details          = null
-       where j.job_id = in_job_id;
+       where j.rowid = r_job.rid;
       out_status := 'PENDING';
    exception
       when dup_val_on_index then
@@ -1251,66 +1252,57 @@ create or replace package body job_queue is
                       and w.heartbeat_at >= l_now - numtodsinterval(w.lease_seconds, 'SECOND')
                 )
             for update of j.status skip locked;
-      t_rids                      t_rowid_list;
-      t_run_tokens                t_number_list;
-      t_worker_ids                t_text_list;
-      t_attempts                  t_number_list;
-      t_max_attempts              t_number_list;
-      t_cancel_requests           t_number_list;
-      t_statuses                  t_text_list;
-      t_errors                    t_text_list;
+      type t_lost_list            is table of c_lost%rowtype index by pls_integer;
+      t_lost                      t_lost_list;
+      l_status                    comparison_jobs.status%type;
+      l_error                     varchar2(4000 char);
    begin
       out_requeued := 0;
       out_failed   := 0;
       open c_lost;
-      fetch c_lost
-       bulk collect into t_rids, t_run_tokens, t_worker_ids, t_attempts, t_max_attempts, t_cancel_requests
-      limit co_requeue_limit;
+      fetch c_lost bulk collect into t_lost limit co_requeue_limit;
       close c_lost;
-      for i in 1 .. t_rids.count
+      -- The rows are locked since the fetch: what was read of them still holds.
+      for i in 1 .. t_lost.count
       loop
-         if t_cancel_requests(i) = 1 then
-            t_statuses(i) := 'CANCELLED';
-         elsif t_attempts(i) < t_max_attempts(i) then
-            t_statuses(i) := 'PENDING';
-         else
-            t_statuses(i) := 'FAILED';
-         end if;
-         t_errors(i) := error_json(
-                           in_code      => 'worker_lost'
-                          ,in_sentence  => 'Worker ' || t_worker_ids(i) || ' was lost while it ran attempt ' || t_attempts(i) || ' of ' || t_max_attempts(i) || '.'
-                          ,in_attempt   => t_attempts(i)
-                          ,in_worker_id => t_worker_ids(i)
-                          ,in_retryable => 'true'
-                          ,in_at        => l_now
-                        );
-         if t_statuses(i) = 'PENDING' then
+         l_status := case
+                        when t_lost(i).cancel_requested = 1 then 'CANCELLED'
+                        when t_lost(i).attempt < t_lost(i).max_attempts then 'PENDING'
+                        else 'FAILED'
+                     end;
+         l_error  := error_json(
+                        in_code      => 'worker_lost'
+                       ,in_sentence  => 'Worker ' || t_lost(i).worker_id || ' was lost while it ran attempt ' || t_lost(i).attempt || ' of ' || t_lost(i).max_attempts || '.'
+                       ,in_attempt   => t_lost(i).attempt
+                       ,in_worker_id => t_lost(i).worker_id
+                       ,in_retryable => 'true'
+                       ,in_at        => l_now
+                     );
+         if l_status = 'PENDING' then
             out_requeued := out_requeued + 1;
             keep_attempt(
-               in_rid           => t_rids(i)
+               in_rid           => t_lost(i).rid
               ,in_outcome       => 'LOST'
               ,in_ended_at      => l_now
-              ,in_error_details => t_errors(i)
+              ,in_error_details => l_error
             );
          else
             out_failed := out_failed + 1;
          end if;
-      end loop;
-      -- The rows are locked since the fetch: what was read of them still holds.
-      forall i in 1 .. t_rids.count
          update comparison_jobs j
-            set j.status               = t_statuses(i)
+            set j.status               = l_status
                ,j.ready                = 1
-               ,j.due_at               = case t_statuses(i) when 'PENDING' then l_now else j.due_at end
-               ,j.completed_at         = case t_statuses(i) when 'PENDING' then null else l_now end
-               ,j.worker_id            = case t_statuses(i) when 'PENDING' then null else j.worker_id end
+               ,j.due_at               = case l_status when 'PENDING' then l_now else j.due_at end
+               ,j.completed_at         = case l_status when 'PENDING' then null else l_now end
+               ,j.worker_id            = case l_status when 'PENDING' then null else j.worker_id end
                ,j.cancel_requested     = 0
                ,j.current_step         = null
                ,j.estimated_completion = null
-               ,j.error_details        = case t_statuses(i) when 'CANCELLED' then j.error_details else to_clob(t_errors(i)) end
-          where j.rowid = t_rids(i)
-            and j.run_token = t_run_tokens(i)
+               ,j.error_details        = case l_status when 'CANCELLED' then j.error_details else to_clob(l_error) end
+          where j.rowid = t_lost(i).rid
+            and j.run_token = t_lost(i).run_token
             and j.status = 'RUNNING';
+      end loop;
       -- A worker keeps its row until all its jobs have gone: one of them may be locked by somebody just now.
       delete from workers w
        where w.heartbeat_at < l_now - numtodsinterval(w.lease_seconds, 'SECOND')

@@ -154,8 +154,9 @@ create or replace package job_queue authid definer is
    * for its next attempt, as JOB_KINDS or the constants above say: base * factor ** (attempt - 1) seconds, at
    * most the cap, more or less by chance.
    *
-   * in_error_details     JSON: code, sentence, attempt, worker, retryable, at
+   * in_error_details     a JSON object: code, sentence, attempt, worker, retryable; `at` is added here
    * out_status           PENDING, FAILED or CANCELLED; STOP when the fence is lost
+   * raises               co_bad_argument when the details are not JSON
    */
    procedure fail(
       in_job_id                   in  comparison_jobs.job_id%type

@@ -13,13 +13,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import oracledb
 
 import worker.main
-import worker.running
 from app.oracle.pool import OraclePool
 from app.settings import Settings
 from tests.chaos.runners import KINDS
@@ -29,16 +27,9 @@ _HELD_SECONDS = 5.0
 
 
 def skew(seconds: float) -> None:
-    """Set the clock of the worker's own modules wrong by so much."""
+    """Set the clock of the worker wrong by so much."""
     real_time = time.time
     time.time = lambda: real_time() + seconds
-
-    class Skewed(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Skewed:
-            return super().now(tz) + timedelta(seconds=seconds)
-
-    worker.running.datetime = Skewed  # type: ignore[attr-defined,misc]
 
 
 def watch_subscriptions(port: int) -> set[int]:

@@ -287,6 +287,29 @@ def test_an_incurable_error_fails_at_once(queue: Queue) -> None:
     assert queue.row(job, "attempt") == 1
 
 
+def test_the_time_of_a_failure_is_the_databases_whatever_the_worker_says(queue: Queue) -> None:
+    sentence = "Grüße " * 2000
+    for retryable, status in ((1, "PENDING"), (0, "FAILED")):
+        job, token = running(queue)
+        said = json.dumps(
+            {"code": "engine", "sentence": sentence, "at": "1999-12-31T23:59:59.000Z", "facts": {"a": 1}}
+        )
+        assert queue.call("fail", job, token, said, retryable) == status
+        details = queue.row(job, "error_details")
+        details = json.loads(details) if isinstance(details, str) else details
+        off = datetime.fromisoformat(details["at"]).replace(tzinfo=None) - queue.row(job, "updated_at")
+        assert abs(off.total_seconds()) < 1
+        assert (details["sentence"], details["facts"]) == (sentence, {"a": 1})
+
+
+def test_error_details_that_are_not_json_are_refused(queue: Queue) -> None:
+    job, token = running(queue)
+    with pytest.raises(oracledb.DatabaseError, match="not JSON") as raised:
+        queue.call("fail", job, token, "It broke.", 0)
+    assert code_of(raised) == 20004
+    assert queue.row(job, "status") == "RUNNING"
+
+
 def test_release_gives_the_attempt_back_and_the_token_rises_all_the_same(queue: Queue) -> None:
     job, token = running(queue)
     assert queue.call("release", job, token) == 1
