@@ -71,6 +71,8 @@ TEXTS = {
     1476: "divisor is equal to zero",
     1489: "result of string concatenation is too long",
     1722: "invalid number",
+    1732: "data manipulation operation not legal on this view",
+    1733: "virtual column not allowed here",
     1749: "you may not GRANT/REVOKE privileges to/from yourself",
     1758: "table must be empty to add mandatory (NOT NULL) column",
     1917: "user or role '{}' does not exist",
@@ -83,6 +85,7 @@ TEXTS = {
     1927: "cannot REVOKE privileges you did not grant",
     1940: "cannot drop a user that is currently connected",
     1952: "system privileges not granted to '{}'",
+    2014: "cannot select FOR UPDATE from view with DISTINCT, GROUP BY, etc.",
     2253: "constraint specification not allowed here",
     2264: "name already used by an existing constraint",
     2270: "no matching unique or primary key for this column-list",
@@ -109,6 +112,7 @@ TEXTS = {
     29972: "user does not have privilege to change/ create registration",
     29975: "cannot register a query in the middle of an active transaction",
     30006: "resource busy; acquire with WAIT timeout expired",
+    30553: "The function is not deterministic",
     30926: "unable to get a stable set of rows in the source tables",
     40441: "JSON syntax error",
     40456: "JSON_VALUE evaluated to non-scalar value",
@@ -139,6 +143,7 @@ _PLAIN = {
     "P0002": 1403,
     "P0003": 1422,
     "42P01": 942,
+    "42P17": 30553,
     "42P07": 955,
     "42702": 918,
     "42710": 955,
@@ -151,6 +156,13 @@ _PLAIN = {
     "57P02": 3113,
     "57P03": 3113,
 }
+
+
+def _not_updatable(error: PgError) -> OracleError:
+    """DML on a view. Whether a join's column keeps the key of its table is not looked into: that is refused."""
+    if "do not select from a single table" in error.fields.get("D", ""):
+        return oracle_error(3001, "DML on a view of several tables is not supported by the local database")
+    return oracle_error(1732)
 
 
 def oracle_error(code: int, *names: object, offset: int = 0) -> OracleError:
@@ -187,6 +199,8 @@ def from_postgres(error: PgError, *, updating: bool = False, waited: bool = Fals
         return oracle_error(2290, constraint)
     if state == "55P03":
         return oracle_error(30006 if waited and "timeout" in error.message else 54)
+    if state == "55000" and " view " in error.message:
+        return _not_updatable(error)
     if state == "21000" and error.message.startswith("MERGE"):
         return oracle_error(30926)
     if state == "22003" and "numeric field overflow" not in error.message:
@@ -194,6 +208,10 @@ def from_postgres(error: PgError, *, updating: bool = False, waited: bool = Fals
     if state == "42703":
         named = re.search(r'"([^"]+)"', error.message)
         return oracle_error(904, f'"{named[1]}"' if named else "column")
+    if state == "0A000" and error.message.startswith(("cannot update column", "cannot insert into column")):
+        return oracle_error(1733)
+    if state == "0A000" and error.message.startswith("FOR NO KEY UPDATE is not allowed with"):
+        return oracle_error(2014)
     if state in ("55000", "2200H") and "sequence" in error.message:
         named = re.search(r'"([^"]+)"', error.message)
         sequence = named[1] if named else ""

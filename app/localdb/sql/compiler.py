@@ -117,6 +117,7 @@ def _query(query: n.Query, asked: Circumstances, binds: list[str]) -> Compiled:
     translator = Dml(asked)
     if isinstance(query.body, n.Select) and query.body.into is not None:
         raise refuse(905, query.body.into.offset)
+    translator.top = query
     relation = translator.relation(query)
     found = Compiled(Kind.QUERY, binds=binds)
     if asked.add_rowid:

@@ -90,6 +90,7 @@ PG_TYPES = {
     OraType.BOOLEAN: "boolean",
     OraType.JSON: "jsonb",
 }
+LARGE = (Family.CLOB, Family.BLOB, Family.JSON)  # neither compared nor indexed
 # What ORA-00932 calls each family.
 FAMILY_NAMES = {
     Family.NULL: "CHAR", Family.NUMBER: "NUMBER", Family.FLOAT: "BINARY_DOUBLE", Family.TEXT: "CHAR",

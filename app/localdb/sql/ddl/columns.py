@@ -8,11 +8,23 @@ from app.localdb.contract import OraType
 from app.localdb.sql import nodes as n
 from app.localdb.sql.compiled import ColumnChange
 from app.localdb.sql.ddl.base import DdlBase
+from app.localdb.sql.ddl.purity import refuse_impure
 from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.translate import conversions as c
 from app.localdb.sql.translate.dml import Dml
 from app.localdb.sql.translate.scope import Block, Source
-from app.localdb.sql.types import Ex, Family, Ty, of_column, of_type_name, pg_type, quote
+from app.localdb.sql.translate.walk import parts
+from app.localdb.sql.types import (
+    FAMILY_NAMES,
+    LARGE,
+    Ex,
+    Family,
+    Ty,
+    of_column,
+    of_type_name,
+    pg_type,
+    quote,
+)
 
 _DELETE_RULES = {("CASCADE",): "cascade", ("SET", "NULL"): "set null"}
 
@@ -25,6 +37,7 @@ class Constraint:
     kind: str  # P, U, R, C
     columns: list[str] = field(default_factory=list)
     check: n.Expr | None = None
+    only: str | None = None  # the column that the check belongs to, when it stands behind one
     reference: tuple[str, str] | None = None
     reference_columns: list[str] = field(default_factory=list)
     on_delete: str = ""
@@ -58,6 +71,8 @@ class ColumnDefinition:
 
 class ColumnsDdl(DdlBase):
     """Reads definitions and writes them as PostgreSQL's."""
+
+    virtual_columns: frozenset[str] = frozenset()  # of the table at hand
 
     # -- reading ---------------------------------------------------------------------------------------
 
@@ -160,7 +175,9 @@ class ColumnsDdl(DdlBase):
         elif self.accept("UNIQUE"):
             found.constraints.append(self._key("U", name, [found.name], offset))
         elif self.accept("CHECK"):
-            found.constraints.append(self._check(name, offset))
+            check = self._check(name, offset)
+            check.only = found.name
+            found.constraints.append(check)
         elif self.at("REFERENCES"):
             found.constraints.append(self._foreign(name, [found.name], offset))
         else:
@@ -272,28 +289,28 @@ class ColumnsDdl(DdlBase):
         if found.virtual is not None:
             return self._virtual_sql(found, columns)
         assert found.ty is not None
-        parts = [quote(found.name), pg_type(found.ty)]
+        written = [quote(found.name), pg_type(found.ty)]
         if found.identity is not None:
             sequence = self._identity_sequence(schema, table, found)
             found.default_text = f"{quote(schema)}.{quote(f'ISEQ$$_{table}'[:63])}.nextval"
-            parts.append(f"default nextval('{sequence}'::regclass)::numeric")
+            written.append(f"default nextval('{sequence}'::regclass)::numeric")
         elif found.default is not None:
-            parts.append(f"default {self.default_sql(found)}")
+            written.append(f"default {self.default_sql(found)}")
         if not found.nullable:
             if found.not_null_name:
-                parts.append(f"constraint {quote(found.not_null_name)}")
-            parts.append("not null")
+                written.append(f"constraint {quote(found.not_null_name)}")
+            written.append("not null")
         length = length_check(found)
         if length:
-            parts.append(length)
-        return " ".join(parts), self.entry(found)
+            written.append(length)
+        return " ".join(written), self.entry(found)
 
     def default_sql(self, found: ColumnDefinition) -> str:
         """The DEFAULT expression, converted to the column's type."""
         assert found.default is not None
         assert found.ty is not None
         translator = self.translator({})
-        translator.sequence_allowed = True
+        translator.block = Block(values_clause=True, sequences_allowed=True)
         value = translator.value(found.default)
         if value.ty.family is Family.NULL:
             return "null"
@@ -309,6 +326,10 @@ class ColumnsDdl(DdlBase):
         self, found: ColumnDefinition, columns: dict[str, tuple[Ty, bool]]
     ) -> tuple[str, ColumnChange]:
         assert found.virtual is not None
+        refuse_impure(found.virtual, impure=54002, subquery=22818)
+        for part in parts(found.virtual):
+            if isinstance(part, n.Name) and part.parts[-1] in self.virtual_columns:
+                raise refuse(54012, part.offset)
         value = self.translator(columns).value(found.virtual)
         found.ty = found.ty or value.ty
         sql = c.convert(value, found.ty.family, found.virtual.offset).sql
@@ -324,6 +345,9 @@ class ColumnsDdl(DdlBase):
                 raise refuse(904, found.offset, f'"{name}"')
         head = f"constraint {quote(found.name)} "
         keys = ", ".join(quote(name) for name in found.columns)
+        for name in found.columns if found.kind != "R" else ():
+            if columns[name][0].family in LARGE:
+                raise refuse(2329, found.offset, FAMILY_NAMES[columns[name][0].family])
         if found.kind == "P":
             return f"{head}primary key ({keys}){found.deferrable}"
         if found.kind == "U":
@@ -337,6 +361,12 @@ class ColumnsDdl(DdlBase):
                 f"{found.on_delete}{found.deferrable}"
             )
         assert found.check is not None
+        refuse_impure(found.check, impure=2436, subquery=2251)
+        if found.only is not None and any(
+            isinstance(part, n.Name) and part.parts[-1] in columns and part.parts[-1] != found.only
+            for part in parts(found.check)
+        ):
+            raise refuse(2438, found.offset)
         return f"{head}check ({self.translator(columns).condition(found.check)})"
 
     def entry(self, found: ColumnDefinition) -> ColumnChange:

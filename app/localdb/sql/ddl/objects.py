@@ -42,6 +42,8 @@ class ObjectsDdl(TablesDdl):
         )
         if compiled.params:
             raise refuse(1027, start)
+        if any(self.is_there("SEQUENCE", *table) for table in compiled.tables):
+            raise refuse(2287, start)
         if names and len(names) != len(compiled.columns):
             raise refuse(1730, start)
         if not names and compiled.options.get("unnamed"):

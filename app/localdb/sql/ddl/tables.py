@@ -7,8 +7,9 @@ from app.localdb.sql import nodes as n
 from app.localdb.sql.catalog import ObjectInfo
 from app.localdb.sql.compiled import TableChange
 from app.localdb.sql.ddl.columns import ColumnDefinition, ColumnsDdl, Constraint, length_check, scope_of
+from app.localdb.sql.ddl.purity import refuse_impure
 from app.localdb.sql.refusals import refuse
-from app.localdb.sql.types import Family, Ty, describe, pg_type, quote, text_literal
+from app.localdb.sql.types import FAMILY_NAMES, LARGE, Family, Ty, describe, pg_type, quote, text_literal
 
 _ROWID = "\"ROWID\" bigint not null default nextval('oracle.rowid_seq'::regclass)"
 
@@ -99,6 +100,8 @@ class TablesDdl(ColumnsDdl):
         for each in definitions:
             if each.name in columns:
                 raise refuse(957, each.offset)
+            if each.virtual is not None:
+                self.virtual_columns |= {each.name}
             if each.ty is not None:
                 columns[each.name] = (each.ty, each.nullable)
             else:
@@ -191,6 +194,7 @@ class TablesDdl(ColumnsDdl):
         self._entry = self.change("ALTER", "TABLE", found.schema, found.name)
         self.refuse_in_use(found, 14450)
         columns = scope_of(list(found.columns))
+        self.virtual_columns = frozenset(each.name for each in found.columns if each.virtual)
         name = self.qualified(found.schema, found.name)
         while self.token.word or self.token.value:
             if self.accept("ADD"):
@@ -375,7 +379,10 @@ class TablesDdl(ColumnsDdl):
         while True:
             start = self.offset
             node = self.value()
+            refuse_impure(node, impure=1743, subquery=22818)
             value = translator.value(node)
+            if value.ty.family in LARGE:
+                raise refuse(2327, node.offset, FAMILY_NAMES[value.ty.family])
             if translator.params:
                 raise refuse(1027, node.offset)
             direction = " desc" if self.accept("DESC") else ""

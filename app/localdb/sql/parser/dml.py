@@ -172,9 +172,9 @@ class DmlParser(QueryParser):
         if self.accept("("):
             columns = self._column_list()
             self.expect("=", 927)
+            if not self.at("(") or self.peek().word not in ("SELECT", "WITH"):
+                raise self.error(1767)
             self.expect_open()
-            if not self.at("SELECT", "WITH"):
-                raise self.error(928)
             query = self.query()
             self.expect_close()
             return s.Assignment(offset, columns, None, query)

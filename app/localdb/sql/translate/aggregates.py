@@ -44,7 +44,19 @@ class Aggregates(Names):
     def value(self, node: n.Expr) -> Ex: ...
 
     def aggregate(self, name: str, node: n.Call) -> Ex:
-        """A call of a function in AGGREGATES or ANALYTIC."""
+        """A call of a function in AGGREGATES or ANALYTIC. No analytic function stands in another, or in an
+        aggregate."""
+        block = self.block
+        allowed, block.windows_allowed = block.windows_allowed, False
+        if node.over is not None:
+            if not allowed:
+                raise refuse(30483, node.offset)
+            block.windowed = True
+        found = self._over_rows(name, node)
+        block.windows_allowed = allowed
+        return found
+
+    def _over_rows(self, name: str, node: n.Call) -> Ex:
         if name in ANALYTIC:
             if node.over is None:
                 if node.within_group is not None:
@@ -94,8 +106,8 @@ class Aggregates(Names):
                     raise refuse(936, node.args[0].offset)
                 return Ex(f"count(*){over}::numeric", NUMBER, False)
             [argument] = self.one(name, node)
-            if argument.ty.family in (Family.CLOB, Family.BLOB) and distinct:
-                raise refuse(932, node.offset, "-", argument.ty.family.upper())
+            if distinct:
+                c.sortable(argument.ty, node.offset)
             return Ex(f"count({distinct}{argument.sql}){over}::numeric", NUMBER, False)
         if name == "LISTAGG":
             return self._listagg(node)
@@ -107,8 +119,7 @@ class Aggregates(Names):
         [argument] = self.one(name, node)
         family = argument.ty.family
         if name in ("MIN", "MAX"):
-            if family in (Family.CLOB, Family.BLOB):
-                raise refuse(932, node.offset, "-", family.upper())
+            c.sortable(argument.ty, node.offset)
             text = c.to_text(argument) if argument.ty.bpchar or family is Family.NULL else argument
             return Ex(f"{name.lower()}({text.sql}){over}", text.ty)
         if name in ("SUM", "AVG"):
@@ -209,8 +220,6 @@ class Aggregates(Names):
         window = node.over
         if window is None:
             return ""
-        if not self.block.windows_allowed:
-            raise refuse(30483, node.offset)
         # inside OVER aggregates are those of the query block, and need not be grouped again
         parts = []
         if window.partition:
@@ -247,8 +256,7 @@ class Aggregates(Names):
     def key(self, node: n.Expr) -> str:
         """An expression to group, partition or sort by."""
         found = self.value(node)
-        if found.ty.family in (Family.CLOB, Family.BLOB):
-            raise refuse(932, node.offset, "-", found.ty.family.upper())
+        c.sortable(found.ty, node.offset)
         return c.to_text(found).sql if found.ty.family is Family.NULL else found.sql
 
     def order_list(self, items: list[n.OrderItem], ranged: bool = False) -> str:

@@ -45,7 +45,6 @@ class Base:
         self.nested: dict[str, list[Column]] = {}  # texts of CURSOR expressions
         self.block = Block()
         self.ctes: list[dict[str, Cte]] = []
-        self.sequence_allowed = False
         self._names = 0
 
     def fresh(self, stem: str) -> str:

@@ -67,7 +67,7 @@ class Calls(Json):
         if name == "SYS_CONNECT_BY_PATH":
             path = self.block.paths.get(id(node))
             if path is None:
-                raise refuse(30003, node.offset)
+                raise refuse(30002, node.offset)
             return Ex(path, VARCHAR2)
         if name in NOT_KNOWN:
             raise unsupported(f"the function {name}", node.offset)
@@ -311,7 +311,8 @@ class Calls(Json):
         if len(values) > 2:
             raise unsupported("NLS parameters in TO_NUMBER", node.args[2].offset)
         if len(values) == 1:
-            return c.to_number(values[0], node.offset)
+            clob = values[0].ty.family is Family.CLOB
+            return c.to_number(c.to_text(values[0]) if clob else values[0], node.offset)
         text, format_ = (c.to_text(v) for v in values)
         return Ex(f"oracle.to_number({text.sql}, {format_.sql})", NUMBER)
 

@@ -64,6 +64,8 @@ class Conditions(Expressions):
             return self._compare_rows(node)
         if node.quantifier is not None:
             return self._quantified(node)
+        if isinstance(node.right, n.Row):
+            raise refuse(1797, node.right.offset)
         return c.compare(node.op, self.value(node.left), self.value(node.right), node.offset)
 
     def _compare_rows(self, node: n.Compare) -> str:

@@ -94,7 +94,7 @@ def to_number(ex: Ex, offset: int = 0) -> Ex:
         return Ex("NULL::numeric", NUMBER)
     if family is Family.FLOAT:
         return Ex(f"oracle.float_number({ex.sql})", NUMBER, ex.nullable)
-    if family in (Family.TEXT, Family.CLOB):
+    if family is Family.TEXT:
         return Ex(f"oracle.to_number({to_text(ex).sql})", NUMBER, ex.nullable)
     raise mismatch(Family.NUMBER, family, offset)
 
@@ -106,6 +106,8 @@ def to_float(ex: Ex, offset: int = 0) -> Ex:
         return ex
     if family in (Family.NUMBER, Family.FLOAT, Family.NULL):
         return Ex(f"({ex.sql})::float8", DOUBLE, ex.nullable)
+    if family is Family.CLOB:
+        raise mismatch(Family.FLOAT, family, offset)
     return Ex(f"oracle.to_double({to_text(ex, offset).sql})", DOUBLE, ex.nullable)
 
 
@@ -119,7 +121,7 @@ def to_date(ex: Ex, offset: int = 0) -> Ex:
     if family in (Family.TIMESTAMP, Family.ZONED):
         stamp = to_timestamp(ex).sql
         return Ex(f"oracle.date_of({stamp})", DATE, ex.nullable)
-    if family in (Family.TEXT, Family.CLOB):
+    if family is Family.TEXT:
         return Ex(f"oracle.to_date({to_text(ex).sql})", DATE, ex.nullable)
     raise mismatch(Family.DATE, family, offset)
 
@@ -137,7 +139,7 @@ def to_timestamp(ex: Ex, offset: int = 0) -> Ex:
         return Ex(f"({in_utc(ex, offset).sql} AT TIME ZONE 'UTC')", TIMESTAMP, ex.nullable)
     if family is Family.ZONED:
         return Ex(f"oracle.local_time({ex.sql})", TIMESTAMP, ex.nullable)
-    if family in (Family.TEXT, Family.CLOB):
+    if family is Family.TEXT:
         return Ex(f"oracle.to_timestamp({to_text(ex).sql})", TIMESTAMP, ex.nullable)
     raise mismatch(Family.TIMESTAMP, family, offset)
 
@@ -152,7 +154,7 @@ def to_zoned(ex: Ex, offset: int = 0) -> Ex:
     if family in (Family.DATE, Family.TIMESTAMP):
         ty = replace(TIMESTAMP_TZ, zone=Zone.SESSION)
         return Ex(f"oracle.with_zone({to_timestamp(ex).sql})", ty, ex.nullable)
-    if family in (Family.TEXT, Family.CLOB):
+    if family is Family.TEXT:
         ty = replace(TIMESTAMP_TZ, zone=Zone.OTHER)
         return Ex(f"oracle.to_timestamp_tz({to_text(ex).sql})", ty, ex.nullable)
     raise mismatch(Family.ZONED, family, offset)
@@ -288,6 +290,14 @@ def convert(ex: Ex, family: Family, offset: int = 0) -> Ex:
     return converter(ex, offset)
 
 
+def sortable(ty: Ty, offset: int) -> None:
+    """Raises ORA-00932 or ORA-00997 for what cannot be compared, so neither sorted nor grouped."""
+    if ty.family in (Family.CLOB, Family.BLOB):
+        raise refuse(932, offset, "-", FAMILY_NAMES[ty.family])
+    if ty.type in (OraType.LONG, OraType.LONG_RAW):
+        raise refuse(997, offset)
+
+
 _NUMERIC = (Family.NUMBER, Family.FLOAT)
 _DATETIME = (Family.DATE, Family.TIMESTAMP, Family.ZONED)
 
@@ -316,6 +326,8 @@ def compare(op: str, left: Ex, right: Ex, offset: int = 0) -> str:
     """left op right as PostgreSQL's condition, with Oracle's implicit conversions."""
     symbol = "<>" if op == "!=" else op
     a, b = left.ty, right.ty
+    sortable(a, offset)
+    sortable(b, offset)
     family = comparable(a.family, b.family, offset)
     if family is Family.TEXT and (a.bpchar or b.bpchar):
         # CHAR with CHAR (or a literal) compares blank-padded, CHAR with VARCHAR2 does not.

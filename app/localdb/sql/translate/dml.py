@@ -11,11 +11,11 @@ from app.localdb.sql.catalog import ColumnInfo, ObjectInfo, ObjectKind
 from app.localdb.sql.parser import Parser
 from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.translate import conversions as c
+from app.localdb.sql.translate import walk
 from app.localdb.sql.translate.base import Circumstances
 from app.localdb.sql.translate.multi_insert import MultiInsert
 from app.localdb.sql.translate.relation import Output
 from app.localdb.sql.translate.scope import Block, Source
-from app.localdb.sql.translate.walk import mentions
 from app.localdb.sql.types import FAMILIES, Ex, Family, Ty, of_column, pg_type, quote, text_literal
 
 
@@ -105,7 +105,7 @@ class Dml(MultiInsert):
         """The value of a column's DEFAULT; NULL when it has none."""
         if column.default is None:
             return c.NULL_EX
-        before, self.block = self.block, Block()
+        before, self.block = self.block, Block(sequences_allowed=True)
         try:
             return self.value(Parser(column.default, play=self.play).value())
         finally:
@@ -160,7 +160,7 @@ class Dml(MultiInsert):
                 raise refuse(913, row[len(columns)].offset if node.columns else node.target.offset)
             if len(row) < len(columns):
                 raise refuse(947, node.target.offset)
-            self.block = Block()
+            self.block = Block(values_clause=True, sequences_allowed=True)
             values = [
                 self._stored(value, column, found, True) for value, column in zip(row, columns, strict=True)
             ]
@@ -170,6 +170,7 @@ class Dml(MultiInsert):
     def _insert_query(self, node: s.Insert, columns: list[ColumnInfo], found: ObjectInfo) -> str:
         assert node.query is not None
         self.block = Block()
+        self.top = node.query
         relation = self.relation(node.query)
         if len(relation.columns) > len(columns):
             raise refuse(913, node.query.offset)
@@ -215,6 +216,7 @@ class Dml(MultiInsert):
     def _assignments(self, nodes: Sequence[s.Assignment], found: ObjectInfo, alias: str) -> str:
         parts: list[str] = []
         seen: set[str] = set()
+        self.block.sequences_allowed = True
         for node in nodes:
             if node.row:
                 raise unsupported("SET ROW", node.offset)
@@ -236,6 +238,7 @@ class Dml(MultiInsert):
                 parts.append(
                     f"{quote(columns[0].name)} = {self._stored(node.value, columns[0], found, False)}"
                 )
+        self.block.sequences_allowed = False
         return ", ".join(parts)
 
     def _assigned_query(self, node: s.Assignment, columns: list[ColumnInfo], found: ObjectInfo) -> str:
@@ -254,7 +257,7 @@ class Dml(MultiInsert):
     def _changed_rows(self, where: n.Expr | None, text: str) -> str:
         if where is None:
             return ""
-        if not mentions(where, "ROWNUM"):
+        if not walk.mentions(where, "ROWNUM"):
             return f" WHERE {self.condition(where)}"
         rowid = self.block.sources[0].rowid
         if rowid is None:
@@ -364,7 +367,14 @@ class Dml(MultiInsert):
         if len(values) != len(columns):
             raise refuse(913 if len(values) > len(columns) else 947, node.offset)
         where = "" if node.insert_where is None else f" AND {self.condition(node.insert_where)}"
+        for name in (part for part in walk.parts(values) if isinstance(part, n.Name)):
+            known = any(name.parts[-1] in source.columns for source in self.block.sources)
+            if name.parts[-1] in found.by_name and (
+                name.parts[-2:-1] == (alias,) or (len(name.parts) == 1 and not known)
+            ):
+                raise refuse(38101, name.offset, ".".join(f'"{part}"' for part in name.parts))
         names = ", ".join(quote(column.name) for column in columns)
+        self.block.sequences_allowed = True
         texts = [
             self._stored(value, column, found, True) for value, column in zip(values, columns, strict=True)
         ]

@@ -49,7 +49,7 @@ class Expressions(Calls):
     """value() answers the PostgreSQL text and the Oracle type of any expression."""
 
     @abstractmethod
-    def subquery(self, query: n.Query) -> Relation: ...
+    def subquery(self, query: n.Query, ordered: bool = False) -> Relation: ...
 
     def value(self, node: n.Expr) -> Ex:
         """Translate one expression. Inside GROUP BY queries it also notices what is grouped."""
@@ -300,7 +300,7 @@ class Expressions(Calls):
         """CURSOR(query): its rows as a JSON text, of which the session makes a result of its own."""
         if self.asked.stored:
             raise unsupported("a CURSOR expression in a view or table", node.offset)
-        found = self.subquery(node.query)
+        found = self.subquery(node.query, ordered=True)
         if any(column.ty.type in (None, OraType.CURSOR) for column in found.columns):
             raise unsupported("a CURSOR expression with a cursor or NULL in it", node.offset)
         described = [describe(column.name, column.ty, column.ex.nullable) for column in found.columns]

@@ -82,6 +82,8 @@ class Names(Base):
             if variable is not None:
                 return self.variable(variable, node.offset)
         parts = node.parts if isinstance(node, n.Name) else ("",)
+        if self.block.values_clause and isinstance(node, n.Name) and not self.is_unit(parts):
+            raise refuse(984, node.offset)
         if isinstance(node, n.Name) and not node.outer and self.is_unit(parts):
             return self.call(n.Call(node.offset, node, []))
         raise refuse(904, node.offset, ".".join(f'"{part}"' for part in parts))
@@ -105,27 +107,33 @@ class Names(Base):
         if word == "ROWNUM":
             return self._rownum(node)
         if word == "LEVEL":
-            level = self._level()
-            if level is None:
-                raise refuse(1788, node.offset)
-            return level
+            return self._level(node)
         if word == "ROWID":
             return self._rowid((), node)
         return None
 
-    def _level(self) -> Ex | None:
+    def _level(self, node: n.Name) -> Ex:
         block: Block | None = self.block
         while block is not None:
             if block.level is not None:
+                self._outside_groups(block, block.level.sql, node)
                 return block.level
             block = block.parent
-        return None
+        raise refuse(976 if self.block.values_clause else 1788, node.offset)
 
     def _rownum(self, node: n.Name) -> Ex:
-        if self.block.rownum is None:
-            raise unsupported("ROWNUM here", node.offset)
-        self.block.rownum_used = True
-        return Ex(self.block.rownum, NUMBER, False)
+        block = self.block
+        if block.rownum is None:
+            raise refuse(976, node.offset) if block.values_clause else unsupported("ROWNUM here", node.offset)
+        block.rownum_used = True
+        self._outside_groups(block, block.rownum, node)
+        return Ex(block.rownum, NUMBER, False)
+
+    @staticmethod
+    def _outside_groups(block: Block, sql: str, node: n.Name) -> None:
+        """Note a value of single rows that stands outside aggregates and is not grouped."""
+        if not block.inside_aggregate and sql not in block.groups:
+            block.ungrouped.append(node.offset)
 
     # -- columns ---------------------------------------------------------------------------------------
 
@@ -163,17 +171,20 @@ class Names(Base):
             return self._use(block, found[0], column, node)
         if len(parts) > 3:
             return None
-        for source in block.sources:
-            if source.alias != parts[-2] or (len(parts) == 3 and source.schema != parts[0]):
-                continue
-            if column not in source.columns:
-                continue
-            if column in block.merged and source.object is not None and column in source.duplicates:
-                raise refuse(25154, node.offset)
-            if column in source.duplicates:
-                raise refuse(918, node.offset)
-            return self._use(block, source, column, node)
-        return None
+        named = [
+            source
+            for source in block.sources
+            if source.alias == parts[-2]
+            and (len(parts) == 2 or source.schema == parts[0])
+            and column in source.columns
+        ]
+        if not named:
+            return None
+        if column in named[0].joined:
+            raise refuse(named[0].joined[column], node.offset)
+        if len(named) > 1 or column in named[0].duplicates:
+            raise refuse(918, node.offset)
+        return self._use(block, named[0], column, node)
 
     def _use(self, block: Block, source: Source, column: str, node: n.Name) -> Ex:
         if node.outer:
@@ -203,8 +214,7 @@ class Names(Base):
                         return source.columns["ROWID"]
                     raise refuse(1446, node.offset)
                 block.dual_used = True
-                if not block.inside_aggregate and source.rowid not in block.groups:
-                    block.ungrouped.append(node.offset)
+                self._outside_groups(block, source.rowid, node)
                 return Ex(source.rowid, ROWID, False)
             block = block.parent
         raise refuse(904, node.offset, ".".join(f'"{p}"' for p in (*qualifier, "ROWID")))
@@ -216,8 +226,7 @@ class Names(Base):
             raise refuse(918, node.offset)
         if not found or found[0].rowscn is None:
             raise refuse(904, node.offset, ".".join(f'"{part}"' for part in node.parts))
-        if not self.block.inside_aggregate and found[0].rowscn not in self.block.groups:
-            self.block.ungrouped.append(node.offset)
+        self._outside_groups(self.block, found[0].rowscn, node)
         return Ex(found[0].rowscn, NUMBER)
 
     # -- sequences -------------------------------------------------------------------------------------
@@ -234,6 +243,8 @@ class Names(Base):
                 if variable is not None:
                     return self.variable(variable, node.offset)
             raise refuse(2289, node.offset)
+        if not self.block.sequences_allowed:
+            raise refuse(2287, node.offset)
         self.touch(found)
         function = "nextval" if parts[-1] == "NEXTVAL" else "currval"
         name = text_literal(f"{quote(found.schema)}.{quote(found.name)}")

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import copy
-
 from app.localdb.errors import OracleError
 from app.localdb.sql import nodes as n
 from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.translate import conversions as c
-from app.localdb.sql.translate.aggregates import AGGREGATES
+from app.localdb.sql.translate.groups import Groups, has_aggregate, is_nested_aggregate, unnested
 from app.localdb.sql.translate.relation import Output, Relation
 from app.localdb.sql.translate.scope import Block, Source
-from app.localdb.sql.translate.walk import any_part, conjuncts, mentions, parts
-from app.localdb.sql.translate.with_clause import With
+from app.localdb.sql.translate.walk import any_part, conjuncts, mentions
 from app.localdb.sql.types import Ex, Family, Ty, quote
 
 _SET_WORDS = {"MINUS": "EXCEPT", "MINUS ALL": "EXCEPT ALL"}
 
 
-class Queries(With):
+class Queries(Groups):
     """relation() translates a whole query."""
 
-    def subquery(self, query: n.Query) -> Relation:
-        """A query inside an expression; it sees the names around it."""
+    top: n.Query | None = None  # the query in whose select list sequences may stand
+
+    def subquery(self, query: n.Query, ordered: bool = False) -> Relation:
+        """A query inside an expression; it sees the names around it. Only of a CURSOR rows have an order."""
+        if not ordered:
+            _refuse_tail(query)
+        if not self.block.inside_aggregate:
+            self.block.lone_queries.append(query.offset)
         return self.relation(query, lateral=True)
 
     def relation(self, query: n.Query, lateral: bool = False) -> Relation:
         """A query. With `lateral` it sees the names of the block that it stands in."""
         outer = self.block
         withs = self.with_clause(query.ctes)
-        parent = outer if lateral else outer.parent
+        parent = outer if lateral else None
         try:
             found = self._body(query, parent)
         finally:
@@ -49,6 +52,7 @@ class Queries(With):
             return self._select(query, body, parent)
         if isinstance(body, n.Query):
             if not (query.order_by or query.fetch is not None or query.row_offset is not None):
+                self.top = body if query is self.top else self.top
                 self.block = Block(parent=parent)
                 return self.relation(body, lateral=True)
             self.block = Block(parent=parent)
@@ -73,6 +77,7 @@ class Queries(With):
         for side in (body.left, body.right):
             self.block = Block(parent=parent)
             query = side if isinstance(side, n.Query) else n.Query(side.offset, side)
+            _refuse_tail(query)
             sides.append(self.relation(query, lateral=True))
         left, right = sides
         if len(left.columns) != len(right.columns):
@@ -82,6 +87,8 @@ class Queries(With):
         converted: list[tuple[Ex, Ex]] = []
         for a, b in zip(left.columns, right.columns, strict=True):
             pair, ty = self._branch_types(a.ex, b.ex, body)
+            if body.op != "UNION ALL":
+                c.sortable(ty, body.left.offset)
             converted.append((pair[0], pair[1]))
             ex = Ex(quote(a.ident), ty, a.ex.nullable or b.ex.nullable)
             columns.append(Output(a.name, a.ident, ex, a.named))
@@ -129,6 +136,8 @@ class Queries(With):
             if not 1 <= position <= len(found.columns):
                 raise refuse(1785, value.offset)
             return f"{position}{tail}"
+        if not isinstance(value, n.Name):
+            raise refuse(1785, value.offset)
         block = Block()
         for column in found.columns:
             block.aliases.setdefault(column.name, []).append(Ex(quote(column.ident), column.ty))
@@ -143,8 +152,8 @@ class Queries(With):
 
     def _select(self, query: n.Query, select: n.Select, parent: Block | None) -> Relation:
         block = self.block = Block(parent=parent)
-        if select.group_by and any_part(select.items, _is_nested_aggregate):
-            select = _unnested(select)
+        if select.group_by and any_part(select.items, is_nested_aggregate):
+            select = unnested(select)
         from_text, wheres = self._from(query, select)
         limit = None
         if select.where is not None and mentions(select.where, "ROWNUM"):
@@ -162,16 +171,23 @@ class Queries(With):
                 wheres = [self._limited_rowids(from_text, wheres, limit, query.for_update)]
             elif limit is not None and not uses_rownum and not self._needs_whole(query, select):
                 tail_limit = f" LIMIT {limit}"
-            elif limit is None and not select.group_by and not _has_aggregate(select):
+            elif limit is None and not select.group_by and not has_aggregate(select):
                 block.rownum = "row_number() OVER ()::numeric"
             else:
                 from_text, wheres = self._counted(from_text, wheres, limit)
-        groups = self._group_by(select)
+        groups = self.group_by(select)
         block.ungrouped.clear()
+        block.lone_queries.clear()
+        block.sequences_allowed = query is self.top and not (
+            select.distinct or groups or query.order_by or has_aggregate(select)
+        )
         columns = self._items(select)
-        having = self._having(select)
+        block.sequences_allowed = False
+        lone = len(block.lone_queries)
+        having = self.having(select)
+        del block.lone_queries[lone:]
         order = self._order_by(query, select, columns)
-        self._check_groups(select)
+        self.check_groups(select)
         if select.from_missing or (block.dual_only and not block.dual_used):
             from_text = ""
         suffix = f" FROM {from_text}" if from_text else ""
@@ -180,7 +196,7 @@ class Queries(With):
         suffix += groups + having + order + tail_limit + self._limit_text(query, bool(order))
         if query.for_update is not None:
             suffix += self._for_update(query.for_update)
-        grouped = bool(select.distinct or select.group_by or block.aggregates)
+        grouped = bool(select.distinct or select.group_by or block.aggregates or block.windowed)
         found = Relation(columns, "SELECT DISTINCT " if select.distinct else "SELECT ", suffix)
         found.distinct = select.distinct
         found.complex = grouped or bool(order) or limit is not None or query.fetch is not None or uses_rownum
@@ -191,9 +207,13 @@ class Queries(With):
     def _from(self, query: n.Query, select: n.Select) -> tuple[str, list[str] | None]:
         """The text of FROM, and the conditions of WHERE when (+) made them part of the joins."""
         block = self.block
+        outer = select.where is not None and any_part(select.where, _is_outer)
+        sources = select.sources
+        if outer and any(isinstance(item, n.Join) for item in sources):
+            assert select.where is not None
+            raise refuse(25156, select.where.offset)
         if select.connect_by is not None:
             return self.hierarchy(query, select), None
-        sources = select.sources
         if len(sources) == 1:
             item = sources[0]
             block.dual_only = isinstance(item, n.TableRef) and item.parts in (("DUAL",), ("SYS", "DUAL"))
@@ -207,9 +227,7 @@ class Queries(With):
             texts.append(self.source(item))
             groups.append(block.sources[start:])
         block.dual_used = True
-        if select.where is not None and any_part(
-            select.where, lambda part: isinstance(part, n.Name) and part.outer
-        ):
+        if outer:
             return self.outer_joins(texts, groups, conjuncts(select.where))
         return ", ".join(texts), None
 
@@ -222,7 +240,7 @@ class Queries(With):
             or select.having is not None
             or query.fetch is not None
             or query.row_offset is not None
-            or _has_aggregate(select)
+            or has_aggregate(select)
             or any_part(select.items, lambda part: isinstance(part, n.Call) and part.over is not None)
         )
 
@@ -259,67 +277,13 @@ class Queries(With):
     def _limited_rowids(self, from_text: str, wheres: list[str], limit: str, lock: n.ForUpdate) -> str:
         """ROWNUM with FOR UPDATE: rows are chosen first, then locked or skipped."""
         sources = self.block.sources
+        if any(source.complex for source in sources):
+            raise refuse(2014, lock.offset)
         if len(sources) != 1 or sources[0].rowid is None:
             raise unsupported("ROWNUM with FOR UPDATE of a join or view", lock.offset)
         where = f" WHERE {' AND '.join(wheres)}" if wheres else ""
         rowid = sources[0].rowid
         return f"{rowid} IN (SELECT {rowid} FROM {from_text}{where} LIMIT {limit})"
-
-    # -- GROUP BY, HAVING ------------------------------------------------------------------------------------
-
-    def _group_by(self, select: n.Select) -> str:
-        if not select.group_by:
-            return ""
-        self._see_aliases(select)
-        texts: list[str] = []
-        keys: set[str] = set()
-        for item in select.group_by:
-            texts.append(self._group_item(item, keys))
-        self.block.groups = keys
-        self.block.item_names = {}
-        return f" GROUP BY {', '.join(texts)}"
-
-    def _see_aliases(self, select: n.Select) -> None:
-        """Names of the select list are known in GROUP BY and HAVING of 23ai, behind those of columns."""
-        if self.play != "19c":
-            named = [item for item in select.items if item.alias is not None]
-            self.block.item_names = {str(item.alias): item.value for item in named}
-
-    def _group_item(self, item: n.GroupItem, keys: set[str]) -> str:
-        if item.kind == "EXPR":
-            found = []
-            for value in item.items:
-                if any_part(value, _is_aggregate):
-                    raise refuse(934, value.offset)
-                found.append(self.key(value))
-            keys.update(found)
-            return found[0] if len(found) == 1 else f"({', '.join(found)})"
-        inner = ", ".join(self._group_item(group, keys) for group in item.groups)
-        for source in self.block.sources:
-            source.columns = {name: Ex(ex.sql, ex.ty, True) for name, ex in source.columns.items()}
-        word = "GROUPING SETS" if item.kind == "SETS" else item.kind
-        return f"{word} ({inner})"
-
-    def _having(self, select: n.Select) -> str:
-        if select.having is None:
-            return ""
-        self.block.aggregates_allowed = True
-        self.block.windows_allowed = False
-        self._see_aliases(select)
-        text = self.condition(select.having)
-        if not self.block.aggregates and not select.group_by:
-            self.block.aggregates += 1
-        self.block.item_names = {}
-        return f" HAVING {text}"
-
-    def _check_groups(self, select: n.Select) -> None:
-        block = self.block
-        if not block.ungrouped:
-            return
-        if select.group_by:
-            raise refuse(979, block.ungrouped[0])
-        if block.aggregates:
-            raise refuse(937, block.ungrouped[0])
 
     # -- the select list -------------------------------------------------------------------------------------
 
@@ -342,6 +306,8 @@ class Queries(With):
                 if not isinstance(item.value, n.Name) or ex.sql.endswith(")"):
                     ex = ex._replace(nullable=True)  # DESCRIBE: only a NOT NULL column is not
             for name, ex in found:
+                if select.distinct:
+                    c.sortable(ex.ty, item.offset)
                 ident = name if name not in used and len(name.encode()) <= 63 else self.fresh("c")
                 used.add(ident)
                 columns.append(Output(name, ident, ex, named))
@@ -403,8 +369,7 @@ class Queries(With):
             if not value.text.isdigit() or not 1 <= int(value.text) <= len(columns):
                 raise refuse(1785, value.offset)
             found = columns[int(value.text) - 1].ex
-            if found.ty.family in (Family.CLOB, Family.BLOB):
-                raise refuse(932, value.offset, "-", found.ty.family.upper())
+            c.sortable(found.ty, value.offset)
             return found.sql
         return self.key(value)
 
@@ -459,6 +424,18 @@ class Queries(With):
         raise refuse(904, name.offset, ".".join(f'"{part}"' for part in name.parts))
 
 
+def _is_outer(part: object) -> bool:
+    return isinstance(part, n.Name) and part.outer
+
+
+def _refuse_tail(query: n.Query) -> None:
+    """Oracle's grammar has no ORDER BY in a subquery, unless rows are cut off behind it, and no FOR UPDATE."""
+    if query.for_update is not None:
+        raise refuse(907, query.for_update.offset)
+    if query.order_by and query.fetch is None and query.row_offset is None:
+        raise refuse(907, query.order_by[0].offset)
+
+
 def _item_name(item: n.SelectItem) -> str:
     if item.alias is not None:
         return item.alias
@@ -466,38 +443,3 @@ def _item_name(item: n.SelectItem) -> str:
     if isinstance(value, n.Name):
         return value.parts[-1]
     return "".join(item.text.split()).upper()[:128]
-
-
-def _is_aggregate(part: object) -> bool:
-    return (
-        isinstance(part, n.Call)
-        and part.over is None
-        and isinstance(part.target, n.Name)
-        and len(part.target.parts) == 1
-        and part.target.parts[0] in AGGREGATES
-    ) or (isinstance(part, n.JsonBuild) and part.kind.endswith("AGG"))
-
-
-def _is_nested_aggregate(part: object) -> bool:
-    return _is_aggregate(part) and isinstance(part, n.Call) and any_part(part.args, _is_aggregate)
-
-
-def _unnested(select: n.Select) -> n.Select:
-    """max(sum(x)) ... GROUP BY: the inner aggregates as an inline view, the outer ones over its rows."""
-    outer = copy.deepcopy(select)
-    items: list[n.SelectItem] = []
-    for call in [part for part in parts(outer.items) if _is_nested_aggregate(part)]:
-        assert isinstance(call, n.Call)
-        for argument in call.args:
-            alias = f"N#{len(items)}"
-            items.append(n.SelectItem(argument.offset, argument.value, alias))
-            argument.value = n.Name(argument.offset, (alias,), (True,))
-    inner = n.Select(
-        select.offset, items, outer.sources, where=outer.where, group_by=outer.group_by, having=outer.having
-    )
-    view = n.DerivedTable(select.offset, n.Query(select.offset, inner))
-    return n.Select(select.offset, outer.items, [view], distinct=outer.distinct)
-
-
-def _has_aggregate(select: n.Select) -> bool:
-    return any_part([select.items, select.having], _is_aggregate)

@@ -24,6 +24,7 @@ class Source:
     inner: bool = True  # False: on the nullable side of an outer join
     pg_alias: str = ""  # what FOR UPDATE OF names
     complex: bool = False  # an inline view with DISTINCT, GROUP BY ...: cannot be locked
+    joined: dict[str, int] = field(default_factory=dict)  # columns of USING: ORA- code with a qualifier
 
 
 @dataclass(slots=True)
@@ -37,10 +38,14 @@ class Block:
     item_names: dict[str, n.Expr] = field(default_factory=dict)  # for GROUP BY and HAVING of 23ai
     groups: set[str] = field(default_factory=set)  # texts of the GROUP BY expressions
     ungrouped: list[int] = field(default_factory=list)  # offsets of columns outside aggregates
+    lone_queries: list[int] = field(default_factory=list)  # offsets of subqueries outside aggregates
     aggregates: int = 0
     inside_aggregate: bool = False
     aggregates_allowed: bool = False
     windows_allowed: bool = False
+    windowed: bool = False  # an analytic function stands in it
+    sequences_allowed: bool = False
+    values_clause: bool = False  # of INSERT: no column may stand here
     rownum: str | None = None  # what ROWNUM is here; None where it may not stand
     rownum_used: bool = False
     level: Ex | None = None

@@ -108,6 +108,8 @@ class Sources(Rownum):
         return f"{found.relation} {quote(pg)}"
 
     def _derived(self, item: n.DerivedTable, lateral: bool = False) -> str:
+        if item.query.for_update is not None:
+            raise refuse(907, item.query.for_update.offset)
         lateral = lateral or item.lateral
         found = self.relation(item.query, lateral)
         alias = item.alias or self.fresh("v")
@@ -132,6 +134,8 @@ class Sources(Rownum):
         lefts, rights = self.block.sources[start:middle], self.block.sources[middle:]
         condition = ""
         if item.on is not None:
+            if any_part(item.on, lambda part: isinstance(part, n.Name) and part.outer):
+                raise refuse(25156, item.on.offset)
             condition = f" ON {self.condition(item.on)}"
         names = item.using
         if item.natural:
@@ -158,6 +162,9 @@ class Sources(Rownum):
             if left is None or right is None:
                 raise refuse(904, item.offset, f'"{name}"')
             tests.append(c.compare("=", left, right, item.offset))
+            for source in (*lefts, *rights):
+                if name in source.columns:
+                    source.joined[name] = 25155 if item.natural else 25154
             if item.kind == "FULL":
                 merged = Ex(f"coalesce({left.sql}, {right.sql})", left.ty)
             else:
@@ -180,6 +187,8 @@ class Sources(Rownum):
             if not any_part(condition, lambda part: isinstance(part, n.Name) and part.outer):
                 wheres.append(self.condition(condition))
                 continue
+            if any_part(condition, _is_alternative):
+                raise refuse(1719, condition.offset)
             marks: list[str] = []
             self.block.outer_marks = marks
             sql = self.condition(condition)
@@ -351,6 +360,13 @@ def relation_source(found: Relation, alias: str, pg: str) -> Source:
         columns[column.name] = Ex(f"{quote(pg)}.{quote(column.ident)}", ty, column.ex.nullable)
     names = [column.name for column in found.columns]
     return Source(alias, names, columns, duplicates=duplicates, pg_alias=pg, complex=found.complex)
+
+
+def _is_alternative(part: object) -> bool:
+    """OR, or IN with several values: a condition with (+) cannot be in one."""
+    return (isinstance(part, n.Binary) and part.op == "OR") or (
+        isinstance(part, n.InList) and len(part.items) > 1
+    )
 
 
 def _grouped(text: str) -> str:
