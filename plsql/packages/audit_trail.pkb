@@ -1,5 +1,5 @@
 create or replace package body audit_trail is
-   co_first_hash                  constant varchar2(64 char) := rpad('0', 64, '0');
+   co_first_hash                  constant varchar2(64 char) := '0000000000000000000000000000000000000000000000000000000000000000';
 
    -- SHA-256 over the previous hash, number, time and the hash of each value, a dash for NULL.
    function row_hash(
