@@ -4,8 +4,6 @@ The same bytes as wire.rows makes value by value, at a sixth of the time. A colu
 framed values (length byte and bytes), and Arrow joins the columns row by row. What a column's function here does
 not know (a value too long, a year before Christ, more than 18 digits) it declines: then the column is encoded
 value by value.
-
-Loaded with the first large result only: numpy and Arrow take a quarter of a second to import.
 """
 
 from __future__ import annotations
@@ -14,23 +12,19 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from app.localdb.contract import OraType
 from app.localdb.datarows import HEAD, DataRows
+from app.localdb.wire.columns import LARGEST, NO_VALUES, Bytes, Values, array, joined
 from app.localdb.wire.constants import MAX_SHORT, Message
 from app.localdb.wire.numbers import ZERO
 from app.localdb.wire.times import UTC_OFFSET
 
-Bytes = npt.NDArray[np.uint8]
-Integers = npt.NDArray[np.int64]
 OneByOne = Callable[[Sequence[bytes | None]], list[Iterable[bytes]]]
 
-LARGEST = 1 << 30  # bytes of rows; Arrow's offsets have 32 bits
 _ROW = pa.scalar(bytes((Message.ROW_DATA,)), pa.binary())
-_NOTHING = pa.scalar(b"", pa.binary())
 _NULL = b"\0"
 _LONGEST_NUMBER = 18  # characters: an int64 holds it, with one more digit when it has a point
 _TIMESTAMP = 26  # characters of `YYYY-MM-DD HH:MM:SS.ffffff`
@@ -42,57 +36,13 @@ _DIGITS = [place for place in range(_TIMESTAMP) if place not in (*_MARKS, _TO_SE
 _PAIRS = ((0, 100), (2, 100), (5, 0), (8, 0), (11, 1), (14, 1), (17, 1))
 
 
-class Values:
-    """Where the values of one column stand in the rows' bytes."""
-
-    def __init__(self, data: bytes, begins: Integers, ends: Integers, nulls: npt.NDArray[np.bool_]) -> None:
-        self._data = data
-        self._begins = begins
-        self._ends = ends
-        self.nulls = nulls if nulls.any() else None
-
-    def each(self) -> list[bytes | None]:
-        data, nulls = self._data, self.nulls
-        found: list[bytes | None] = [
-            data[begin:end] for begin, end in zip(self._begins.tolist(), self._ends.tolist(), strict=True)
-        ]
-        for index in np.flatnonzero(nulls) if nulls is not None else ():
-            found[index] = None
-        return found
-
-    def present(self, *, before: int = 0, after: int = 0) -> tuple[Bytes, Integers]:
-        """The bytes of all values that are not NULL behind one another, and where each ends (from 0 on), with
-        `before` bytes more in front of each, and `after` fewer at its end."""
-        begins, ends = self._begins - before, self._ends - after
-        if self.nulls is not None:
-            begins, ends = begins[~self.nulls], ends[~self.nulls]
-        edges = np.empty(2 * len(begins) + 1, np.int32)
-        edges[:-1:2], edges[1::2], edges[-1] = begins, ends, len(self._data)
-        every = _array(edges, self._data)
-        taken = every.take(pa.array(np.arange(0, 2 * len(begins), 2)))
-        _, offsets, content = taken.buffers()
-        return (
-            np.frombuffer(content, np.uint8) if content is not None else np.empty(0, np.uint8),
-            np.frombuffer(offsets, np.int32)[: len(begins) + 1].astype(np.int64),
-        )
-
-    @property
-    def longest(self) -> int:
-        return int((self._ends - self._begins).max(initial=0))
-
-
 def encode(rows: DataRows, columns: Sequence[tuple[OraType | None, OneByOne]]) -> bytes | None:
     """`rows` as row-data messages, or None when they are too many bytes. Each column has its type (None
     where this module shall not try) and a function that encodes its values one by one, as streams of parts."""
     if len(rows.data) > LARGEST:
         return None
-    joined = pc.binary_join_element_wise(
-        _ROW, *(_column(values, *how) for values, how in zip(_layout(rows, len(columns)), columns, strict=True)), _NOTHING
-    )  # fmt: skip
-    _, offsets, content = joined.buffers()
-    ends = np.frombuffer(offsets, np.int32)
-    encoded: bytes = content[ends[0] : ends[len(rows)]].to_pybytes()
-    return encoded
+    values = zip(_layout(rows, len(columns)), columns, strict=True)
+    return joined([_ROW, *(_column(found, *how) for found, how in values)])
 
 
 def _layout(rows: DataRows, columns: int) -> list[Values]:
@@ -109,27 +59,15 @@ def _layout(rows: DataRows, columns: int) -> list[Values]:
 
 def _column(values: Values, kind: OraType | None, one_by_one: OneByOne) -> Any:
     """The framed values of a column as an Arrow array."""
-    if values.nulls is not None and values.nulls.all():
-        return pa.array([_NULL] * len(values.nulls), pa.binary())
+    if not values.some:
+        return values.with_nulls(NO_VALUES, _NULL)
     by_column = _BY_COLUMN.get(kind) if kind is not None else None
     framed = by_column(values) if by_column is not None else None
     if framed is None:
         return pa.array(
             [b"".join(parts) for parts in zip(*one_by_one(values.each()), strict=False)], pa.binary()
         )
-    if values.nulls is None:
-        return framed
-    # The array has the values that are there, then NULL; a row without a value takes that.
-    places = np.where(values.nulls, len(framed), np.cumsum(~values.nulls) - 1)
-    return pa.concat_arrays([framed, pa.array([_NULL], pa.binary())]).take(pa.array(places))
-
-
-def _array(offsets: npt.NDArray[Any], content: bytes | Bytes) -> Any:
-    """Arrow's array of byte strings that begin and end at `offsets`."""
-    ends = np.ascontiguousarray(offsets, np.int32)
-    return pa.Array.from_buffers(
-        pa.binary(), len(ends) - 1, [None, pa.py_buffer(ends), pa.py_buffer(content)]
-    )
+    return values.with_nulls(framed, _NULL)
 
 
 def _cut(matrix: Bytes, kept: Bytes) -> Any:
@@ -142,7 +80,7 @@ def _cut(matrix: Bytes, kept: Bytes) -> Any:
     content = np.ascontiguousarray(matrix.T)
     if ends[-1] < matrix.size:
         content = content[np.ascontiguousarray(kept.T).view(np.bool_)]
-    return _array(ends, content)
+    return array(ends, content)
 
 
 def _characters(values: Values) -> Any:
@@ -150,7 +88,7 @@ def _characters(values: Values) -> Any:
     if values.longest > MAX_SHORT:
         return None
     content, offsets = values.present(before=1)
-    return _array(offsets, content)
+    return array(offsets, content)
 
 
 def _number(values: Values) -> Any:
@@ -169,7 +107,7 @@ def _number(values: Values) -> Any:
         content = np.delete(content, points)
         offsets = offsets - np.concatenate(([0], np.cumsum(has_point)))
     try:
-        whole = np.asarray(pc.cast(pc.cast(_array(offsets, content), pa.string()), pa.int64()))
+        whole = np.asarray(pc.cast(pc.cast(array(offsets, content), pa.string()), pa.int64()))
     except pa.ArrowInvalid:  # no plain number: NaN, Infinity
         return None
     whole = np.where(fraction & 1, whole * 10, whole)

@@ -1,7 +1,6 @@
-"""Direct path load (functions 128, 129, 130): rows in pieces, copied in batches; inserted where COPY fails.
+"""Direct path load (functions 128, 129, 130): rows copied in batches; inserted where COPY fails.
 
-A row comes as pieces of up to 64 KB, a piece as segments; a value that is cut goes on in the first
-segment of the next piece. CLOB data is UTF-16BE, character data is in the database's character set.
+CLOB data is UTF-16BE, character data is in the database's character set.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import Any
 from app.localdb.contract import Bind, Column, OraType, StatementInfo
 from app.localdb.errors import OracleError
 from app.localdb.values import to_text
+from app.localdb.wire import pieces
 from app.localdb.wire.backend import BackendSession
 from app.localdb.wire.channel import Channel
 from app.localdb.wire.constants import Message
@@ -20,22 +20,21 @@ from app.localdb.wire.describe import describe_column
 from app.localdb.wire.errors import ProtocolError
 from app.localdb.wire.execute import Run
 from app.localdb.wire.numbers import decode_text
-from app.localdb.wire.reader import Reader
+from app.localdb.wire.pieces import ShortRows, Values
 from app.localdb.wire.response import status
 from app.localdb.wire.values import Decoder, decoder
 from app.localdb.wire.writer import ub
 
 OBJECT_NAME, SCHEMA_NAME, COLUMN_NAME = 1, 3, 4  # keyword indexes
-FIRST, LAST, CONTINUES_PREVIOUS, FAST = 0x08, 0x04, 0x02, 0x30  # piece flags
-NULL_SEGMENT, LONG_SEGMENT = 255, 254
 FINISH, ABORT = 2, 1
-BATCH = 5000  # rows stored at once
+BATCH = 5000  # rows stored at once, or
+BATCH_BYTES = 16_000_000  # of them
+COLUMNAR = 500  # rows from which turning them into text by columns is faster
 CACHED = 50_000  # values
 NULL_TEXT = b"\\N"
 KEPT = 24  # bytes of a raw value that is worth remembering
 _ESCAPES = ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"), (b"\r", b"\\r"))
 
-Values = list[bytes | None]
 Texts = Callable[[Sequence[bytes | None]], list[bytes]]
 
 
@@ -46,10 +45,49 @@ class Load:
     statement: StatementInfo
     binds: list[Bind]
     decoders: list[Decoder]
+    kinds: list[OraType | None] = field(default_factory=list)  # of the columns; None: not by columns
     target: tuple[str, str, list[str]] = ("", "", [])  # schema, table, columns
     texts: list[Texts] = field(default_factory=list)  # of each column: raw values -> COPY's texts
     row: Values = field(default_factory=list)  # of the row whose pieces are coming in
     error: OracleError | None = None
+
+
+class Batch:
+    """Rows in the order they came, to be stored together."""
+
+    def __init__(self) -> None:
+        self.count = self.size = 0  # rows, bytes
+        self._parts: list[ShortRows | Values] = []
+
+    def add(self, part: ShortRows | Values) -> None:
+        self._parts.append(part)
+        if isinstance(part, ShortRows):
+            self.count += len(part.starts)
+            self.size += part.end - part.starts[0]
+        else:
+            self.count += 1
+            self.size += sum(len(value or b"") for value in part)
+
+    def rows(self) -> list[Values]:
+        """The raw values of each row. Raises ProtocolError."""
+        found: list[Values] = []
+        for part in self._parts:
+            found += part.values() if isinstance(part, ShortRows) else [part]
+        return found
+
+    def lines(self, load: Load) -> bytes | None:
+        """The rows as COPY's text; None when one of them has another number of values."""
+        short = [part for part in self._parts if isinstance(part, ShortRows)]
+        if self.count >= COLUMNAR and len(short) == len(self._parts):
+            from app.localdb.wire import columnar_load  # with numpy and Arrow: not before they are needed
+
+            return columnar_load.lines(short, load.kinds, load.texts)
+        rows = self.rows()
+        if any(len(row) != len(load.texts) for row in rows):
+            return None
+        columns = zip(*rows, strict=True)
+        texts = [text(column) for text, column in zip(load.texts, columns, strict=True)]
+        return b"\n".join(map(b"\t".join, zip(*texts, strict=True))) + b"\n"
 
 
 class DirectPath:
@@ -94,6 +132,7 @@ class DirectPath:
             statement,
             binds,
             decoders,
+            [None if column.national else column.type for column in columns],
             (_plain(schema), _plain(table), names),
             [_texts(decode, column) for decode, column in zip(decoders, columns, strict=True)],
         )
@@ -126,14 +165,15 @@ class DirectPath:
         load = self._loads.get(number)
         if load is None:
             load = Load(_NOTHING, [], [], error=OracleError(1001, "invalid cursor"))
-        rows: list[Values] = []
-        for row in _rows(reader, total, load.row):
+        batch = Batch()
+        for found in pieces.read(reader, total, load.row):
             if load.error is None:
-                rows.append(row)
-                if len(rows) >= BATCH:
-                    self._store(load, rows)
-        if load.error is None and rows:
-            self._store(load, rows)
+                batch.add(found)
+                if batch.count >= BATCH or batch.size >= BATCH_BYTES:
+                    self._store(load, batch)
+                    batch = Batch()
+        if load.error is None and batch.count:
+            self._store(load, batch)
         error = load.error
 
         def run() -> bytes:
@@ -143,24 +183,23 @@ class DirectPath:
 
         return run
 
-    def _store(self, load: Load, rows: list[Values]) -> None:
+    def _store(self, load: Load, batch: Batch) -> None:
         """COPY the batch; when it cannot be or fails, insert it: that tells which row fails, and why."""
         try:
-            lines = _lines(load, rows)
+            lines = batch.lines(load)
             if lines is None or not self._session.copy_rows(*load.target, lines):
                 values = [
                     [
                         None if raw is None else decode(raw)
                         for raw, decode in zip(row, load.decoders, strict=True)
                     ]
-                    for row in rows
+                    for row in batch.rows()
                 ]
                 self._session.execute(load.statement, load.binds, values)
         except OracleError as error:
             load.error = error
         except ValueError as error:
             raise ProtocolError(f"a direct path row: {error}") from error
-        rows.clear()
 
     def operation(self) -> Run:
         reader = self._channel.reader
@@ -193,70 +232,6 @@ class _Nothing:
 
 
 _NOTHING: Any = _Nothing()
-
-
-def _rows(reader: Reader, total: int, row: Values) -> Any:
-    """Yields each complete row of `total` bytes of pieces; `row` keeps an unfinished one."""
-    left = total
-    while left > 0:
-        flags = reader.u8()
-        left -= 2
-        if flags & FAST:  # a whole row of short values; the length counts the header as well
-            length = reader.u16()
-            left -= length - 2
-            yield _fast_row(reader.raw(length - 3))
-            continue
-        if flags & FIRST:
-            row.clear()
-        continues = bool(flags & CONTINUES_PREVIOUS)
-        for _ in range(reader.u8()):
-            length = reader.u8()
-            left -= 1
-            value: bytes | None
-            if length == NULL_SEGMENT:
-                value = None
-            else:
-                if length == LONG_SEGMENT:
-                    length = reader.u16()
-                    left -= 2
-                value = reader.raw(length)
-                left -= length
-            if continues and row:
-                row[-1] = (row[-1] or b"") + (value or b"")
-            else:
-                row.append(value)
-            continues = False
-        if flags & LAST:
-            yield list(row)
-
-
-def _fast_row(piece: bytes) -> Values:
-    row: Values = []
-    at = 1
-    try:
-        for _ in range(piece[0]):
-            length = piece[at]
-            at += 1
-            if length == NULL_SEGMENT:
-                row.append(None)
-            else:
-                row.append(piece[at : at + length])
-                at += length
-    except IndexError:
-        at = -1
-    if at != len(piece):
-        raise ProtocolError("a direct path row that does not fill its piece")
-    return row
-
-
-def _lines(load: Load, rows: list[Values]) -> bytes | None:
-    """The rows as COPY's text; None when one of them has another number of values."""
-    width = len(load.texts)
-    if any(len(row) != width for row in rows):
-        return None
-    columns = zip(*rows, strict=True)
-    texts = [text(column) for text, column in zip(load.texts, columns, strict=True)]
-    return b"\n".join(map(b"\t".join, zip(*texts, strict=True))) + b"\n"
 
 
 def _texts(decode: Decoder, column: Column) -> Texts:

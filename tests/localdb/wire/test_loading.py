@@ -41,8 +41,8 @@ def test_direct_path_load_inserts_in_batches(connection: oracledb.Connection, ba
             n,
             f"name {n}" * (n % 300),
             at(2026, 1, 1) + timedelta(microseconds=n),
-            "clöb" * (n * 7),
-            b"\xff" * n,
+            "clöb" * (n if n % 500 == 0 else n % 20 + 1),
+            b"\xff" * (n % 300 + 1),
         )
         for n in range(1, 6000)
     ] + [(0, None, None, "x" * 200_000, b"y" * 70_000)]
