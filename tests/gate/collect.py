@@ -338,7 +338,7 @@ class _Programs:
                 continue  # a docstring, or a piece of an f-string, which is looked at as a whole
             known = NOT_SENT.get(module.name, "\0")
             if _LOOKS_LIKE_SQL.match(text.value) and not text.value.lstrip().startswith(known):
-                yield f"{module.name}:{node.lineno}: looks like SQL and is passed to nothing that the gate knows: {text.value[:40]!r}"  # fmt: skip
+                yield f"{module.name}:{text.lineno}: looks like SQL and is passed to nothing that the gate knows: {text.value[:40]!r}"  # fmt: skip
 
 
 def _described(module: _Module, node: ast.expr) -> tuple[str, ...] | None:
