@@ -208,7 +208,7 @@ class _Installation:
     def _create_owner(self) -> Iterator[str]:
         if not self._user_exists(self._owner):
             # An account that nobody can log in to: its objects are worked on from outside.
-            self._ddl(f"create user {self._owner} no authentication", unless="ORA-01920")
+            self._create_user(self._owner, "no authentication")
             yield f"created owner {self._owner}, an account without login"
         tablespace = self._one("select default_tablespace from dba_users where username = :name", self._owner)
         quota = self._one("select max(max_bytes) from dba_ts_quotas where username = :name", self._owner)
@@ -218,7 +218,7 @@ class _Installation:
 
     def _create_runtime_user(self, password: str) -> Iterator[str]:
         if not self._user_exists(self._app_user):
-            self._ddl(f'create user {self._app_user} identified by "{password}"', unless="ORA-01920")
+            self._create_user(self._app_user, f'identified by "{password}"')
             yield f"created runtime user {self._app_user}"
         elif not self._login_works(password):
             self._ddl(f'alter user {self._app_user} identified by "{password}"')
@@ -320,14 +320,19 @@ class _Installation:
         if errors:
             raise InstallError("These objects do not compile:\n" + "\n".join(errors))
 
-    def _ddl(self, sql: str, *, unless: str = "") -> None:
-        """unless: the error that says that another installation was quicker."""
+    def _create_user(self, name: str, how: str) -> None:
+        try:
+            self._ddl(f"create user {name} {how}")
+        except InstallError:
+            if not self._user_exists(name):  # else another installation was quicker
+                raise
+
+    def _ddl(self, sql: str) -> None:
         try:
             execute(self._connection, sql)
         except oracledb.Error as error:
-            if code_of(error) != unless:
-                # Never the whole statement: it may hold a password.
-                raise InstallError(f"{' '.join(sql.split()[:3])}: {first_line(error)}") from error
+            # Never the whole statement: it may hold a password.
+            raise InstallError(f"{' '.join(sql.split()[:3])}: {first_line(error)}") from error
 
     def _user_exists(self, name: str) -> bool:
         return bool(self._one("select count(*) from dba_users where username = :name", name))

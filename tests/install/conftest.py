@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.oracle.check import check, inspect_from
-from app.oracle.install import install
+from app.oracle.install import install, upgrade_from
 from app.settings import Settings
 
 
@@ -49,6 +49,9 @@ class Place:
             install_password=self.database.password,
         )
 
+    def upgrade(self) -> list[str]:
+        return list(upgrade_from(self.settings()))
+
     def inspect(self) -> list[str]:
         return inspect_from(self.settings())
 
@@ -61,12 +64,18 @@ class Place:
         return rows
 
 
-@pytest.fixture
-def place(database: Any) -> Iterator[Place]:
-    place = Place(database)
+@contextmanager
+def dropped(place: Place) -> Iterator[Place]:
+    """The place; whatever was installed there is gone afterwards."""
     yield place
-    with closing(database.connect()) as connection, connection.cursor() as cursor:
+    with closing(place.database.connect()) as connection, connection.cursor() as cursor:
         for user in (place.app_user, place.owner):
             cursor.execute("select count(*) from dba_users where username = :name", name=user)
             if cursor.fetchone() == (1,):
                 cursor.execute(f"drop user {user} cascade")
+
+
+@pytest.fixture
+def place(database: Any) -> Iterator[Place]:
+    with dropped(Place(database)) as place:
+        yield place

@@ -62,6 +62,12 @@ class Queue:
             cursor.execute(sql, binds)
         self.dba.commit()
 
+    def rows_as_owner(self, sql: str) -> list[Any]:
+        """What only a DBA may read."""
+        with self.dba.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall()
+
     def enqueue(self, **request: Any) -> str:
         """A job of kind TEST (see runners); `options` go to JOB_QUEUE.ENQUEUE."""
         options = request.pop("options", {})

@@ -110,7 +110,7 @@ def test_a_view_that_is_not_this_versions_is_found(queue: Queue) -> None:
 
 def test_a_missing_grant_is_found_with_the_statement_that_gives_it(queue: Queue) -> None:
     user = queue.settings.db_user
-    for grant in ("read on CONCORD.JOB_ATTEMPTS", "change notification"):
+    for grant in ("read on CONCORD.JOB_ATTEMPTS_V", "change notification"):
         queue.as_owner(f"revoke {grant} from {user}")
         try:
             found = problems(queue.settings)

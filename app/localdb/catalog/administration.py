@@ -106,6 +106,10 @@ class Administration:
             raise oracle_error(1918, name)
         if options.get("password") is not None:
             self.set_password(name, options["password"])
+        if options.get("no_authentication"):
+            self._run(
+                f"update concord_catalog.users set salt = null, hash = null, rounds = null where name = {literal(name)}"
+            )
         if options.get("locked") is not None:
             moment = "localtimestamp" if options["locked"] else "null"
             self._run(f"update concord_catalog.users set locked = {moment} where name = {literal(name)}")
