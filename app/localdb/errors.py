@@ -51,8 +51,6 @@ TEXTS = {
     1013: "user requested cancel of current operation",
     1017: "invalid username/password; logon denied",
     1031: "insufficient privileges",
-    1733: "virtual column not allowed here",
-    1732: "data manipulation operation not legal on this view",
     1045: "user {} lacks CREATE SESSION privilege; logon denied",
     1086: "savepoint '{}' never established in this session or is invalid",
     1400: "cannot insert NULL into ({})",
@@ -221,10 +219,6 @@ def from_postgres(error: PgError, *, updating: bool = False, waited: bool = Fals
             return oracle_error(8002, sequence)
         limit = "exceeds MAXVALUE" if "maximum" in error.message else "goes below MINVALUE"
         return oracle_error(8004, sequence, limit)
-    if state == "55000" and re.match(r"cannot (insert into|update|delete from) view", error.message):
-        return oracle_error(1732)
-    if state == "0A000" and re.match(r"cannot (insert into|update) column", error.message):
-        return oracle_error(1733)
     if state.startswith("08"):
         return oracle_error(3113)
     if state in _PLAIN:
