@@ -32,6 +32,7 @@ from app.oracle.dictionary import Dictionary
 from app.oracle.errors import ConflictError, OracleError
 from app.oracle.pool import OraclePool
 from app.settings import Settings
+from worker.folders import WorkFolders
 from worker.housekeeping import Housekeeping
 from worker.kinds import Kind
 from worker.lease import Lease, State
@@ -73,6 +74,7 @@ class Worker:
         self._storage = storage = OracleJobStorage(pool)
         self._dictionary = Dictionary(pool, user=settings.db_user, hidden_owner=settings.db_owner)
         self._processes = JobProcesses(sorted({name for kind in kinds.values() for name in kind.preload}))
+        self._folders = WorkFolders(settings.home / "work", self.worker_id)
         self._metrics = metrics = WorkerMetrics()
         self._runs: dict[asyncio.Task[None], Run] = {}
         self._draining = asyncio.Event()
@@ -109,6 +111,7 @@ class Worker:
         signal.signal(signal.SIGQUIT, lambda *_: _leave_at_once())  # also when the loop hangs
         log.info("worker started", slots=self._settings.worker_slots, wakeup=self._settings.wakeup)
         self._metrics.serve(self._settings)
+        await asyncio.to_thread(self._folders.open)
         self._processes.warm_up()
         beating = asyncio.create_task(self._lease.run())
         background = [
@@ -122,6 +125,7 @@ class Worker:
             return await self._drain(claiming, beating)
         finally:
             self._processes.close()
+            await asyncio.to_thread(self._folders.close)
             await _end(*background)
 
     async def _until_draining(self, *tasks: asyncio.Task[None]) -> None:
@@ -201,6 +205,7 @@ class Worker:
             storage=self._storage,
             dictionary=self._dictionary,
             settings=self._settings,
+            folders=self._folders,
             processes=self._processes,
             metrics=self._metrics,
             worker_id=self.worker_id,

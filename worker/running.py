@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from app.oracle.dictionary import Dictionary
 from app.oracle.errors import DatabaseUnavailableError, OracleError
 from app.oracle.pool import acting_for
 from app.settings import Settings
+from worker.folders import WorkFolders, keep_only, remove
 from worker.kinds import Kind, Refused
 from worker.outcome import Failed, Finished, Limits, Outcome, Stop, Stopped, causes, judge
 from worker.pacing import Pause
@@ -65,6 +65,7 @@ class Run:
     storage: OracleJobStorage
     dictionary: Dictionary
     settings: Settings
+    folders: WorkFolders
     processes: JobProcesses
     metrics: WorkerMetrics
     worker_id: str
@@ -89,10 +90,13 @@ class Run:
         finally:
             self._kill()
         try:
-            await self._write_end(outcome)
+            completed = await self._write_end(outcome)
         except OracleError as error:
             # The row stays RUNNING under this worker; the lease or the next worker's housekeeping frees it.
             log.error("the end of the job could not be written", error=str(error), code=error.code)
+            return
+        tidy = keep_only if completed else remove
+        await asyncio.to_thread(tidy, self.settings.results, self.claimed.job_id, self.claimed.run_token)
 
     def stop(self, why: Stop) -> None:
         """Kill the job's process; the first reason counts."""
@@ -121,16 +125,11 @@ class Run:
         except OracleError as error:
             facts: dict[str, str | int | float] = {"database_error": error.code}
             return Failed("database", error.sentence, error.retryable, causes(error), facts)
-        folder = await asyncio.to_thread(self._make_work_folder)
+        folder = await asyncio.to_thread(self.folders.make, job_id)
         try:
             return await self._run_process(self.kind, request, folder)
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-    def _make_work_folder(self) -> Path:
-        parent = self.settings.home / "work"
-        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f"{self.claimed.job_id}-", dir=parent))
 
     async def _run_process(self, kind: Kind, request: dict[str, Any], folder: Path) -> Outcome:
         limits = Limits(self.settings.job_memory_mb, self.settings.job_time_limit_seconds)
@@ -258,8 +257,8 @@ class Run:
 
     # The end
 
-    async def _write_end(self, outcome: Outcome) -> None:
-        """Raises OracleError when the end cannot be written."""
+    async def _write_end(self, outcome: Outcome) -> bool:
+        """Whether the job is completed by this run. Raises OracleError when the end cannot be written."""
         job_id, token, storage = self.claimed.job_id, self.claimed.run_token, self.storage
         seconds = round(time.monotonic() - self._started, 2)
         if isinstance(outcome, Finished):
@@ -276,7 +275,7 @@ class Run:
                 self._count("completed" if accepted else "fence_lost")
                 if accepted:
                     self._count_rows(document)
-                return
+                return accepted
         if isinstance(outcome, Stopped):
             log.info("job stopped", why=outcome.why.name.lower(), seconds=seconds)
             self._count(_STOPPED[outcome.why])
@@ -284,7 +283,7 @@ class Run:
                 await self._until_written(lambda: storage.cancelled(job_id, token))
             elif outcome.why is Stop.DRAIN:
                 await self._until_written(lambda: storage.release(job_id, token))
-            return
+            return False
         failure = outcome
         error_details = JobError(
             code=failure.code,
@@ -308,6 +307,7 @@ class Run:
             now=status,
             seconds=seconds,
         )
+        return False
 
     def _count(self, outcome: str) -> None:
         self.metrics.ended.labels(self.claimed.kind, outcome).inc()

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from app.ops.worker_metrics import WorkerMetrics
 from app.oracle.errors import DatabaseUnavailableError, OracleError
 from app.settings import Settings
 from tests.queue.runners import SUMMARY
+from worker.folders import WorkFolders
 from worker.kinds import Kind, Refused
 from worker.outcome import Stop
 from worker.processes import JobProcesses
@@ -78,6 +80,8 @@ def make_run(tmp_path: Path, record: Record, request: dict[str, Any], **changes:
         return request
 
     settings = Settings(home=tmp_path, **{"job_memory_mb": 300, "job_time_limit_seconds": 30, **changes})
+    folders = WorkFolders(tmp_path / "work", f"worker-{uuid.uuid4()}")
+    folders.open()
     return Run(
         claimed=ClaimedJob("job-1", 7, "TEST", 1),
         kind=Kind("tests.queue.runners:run", prepare),
@@ -85,6 +89,7 @@ def make_run(tmp_path: Path, record: Record, request: dict[str, Any], **changes:
         dictionary=None,  # type: ignore[arg-type]
         settings=settings,
         metrics=WorkerMetrics(),
+        folders=folders,
         processes=JobProcesses(["tests.queue.runners"]),
         worker_id="worker-1",
         give_up=asyncio.Event(),
@@ -126,6 +131,18 @@ def test_rows_and_seconds_of_comparisons_are_counted_by_engine_and_attempts_to_c
     assert value("concord_worker_rows_compared_total", engine) == SUMMARY["rows_a"] + SUMMARY["rows_b"]
     assert value("concord_worker_compare_seconds_total", engine) == 2.5
     assert value("concord_worker_jobs_retried_total", {"kind": "TEST"}) == 1
+
+
+@pytest.mark.parametrize(("do", "kept"), [("finish", ["7"]), ("refuse", ["6"]), ("segfault", ["6"])])
+def test_result_files_of_attempts_that_came_to_nothing_are_removed(
+    tmp_path: Path, do: str, kept: list[str]
+) -> None:
+    results = tmp_path / "results" / "job-1"
+    for token in ("6", "7"):
+        (results / token).mkdir(parents=True)
+        (results / token / "differences.parquet.part").touch()
+    end_of(tmp_path, {"do": do})
+    assert [folder.name for folder in results.iterdir()] == kept
 
 
 def test_what_one_attempt_leaves_the_next_one_gets(tmp_path: Path) -> None:
@@ -273,7 +290,7 @@ def test_a_result_that_the_database_refuses_becomes_a_failure(tmp_path: Path) ->
 def test_the_work_folder_is_gone_afterwards_however_the_job_ended(tmp_path: Path) -> None:
     for do in ("finish", "segfault"):
         end_of(tmp_path, {"do": do})
-        assert list((tmp_path / "work").iterdir()) == []
+        assert not list((tmp_path / "work").glob("*/*"))
 
 
 def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
