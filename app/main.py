@@ -19,7 +19,7 @@ from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.types import Receive, Scope, Send
 
-from app.accounts import audit_routes, keys, users
+from app.accounts import audit_routes, keys, signing_routes, users
 from app.accounts import routes as account_routes
 from app.accounts.audit import AuditStore
 from app.accounts.first import ensure_administrator
@@ -27,6 +27,7 @@ from app.accounts.guard import Gate, require_permission
 from app.accounts.logins import LoginStore
 from app.accounts.passwords import PasswordRuleError, check_rules
 from app.accounts.presence import Presence
+from app.accounts.signing import SigningKeys
 from app.accounts.store import AccountStore
 from app.accounts.tokens import Tokens
 from app.dashboard import routes as dashboard_routes
@@ -94,7 +95,8 @@ def create_app(settings: Settings) -> Litestar:
     settings = settings.with_jwt_secret()
     pool = OraclePool(settings, module="concord-api")
     jobs, logins = OracleJobStorage(pool), LoginStore(pool)
-    tokens = Tokens(settings.jwt_secret, timedelta(minutes=settings.access_token_minutes))
+    signing_keys = SigningKeys(pool, settings.jwt_secrets)
+    tokens = Tokens(signing_keys, timedelta(minutes=settings.access_token_minutes))
     gate = Gate(tokens, logins, settings.requests_per_minute)
     presence = Presence(gate, settings.live_connections_per_user)
     live, measured = LiveJobs(jobs, settings.poll_interval, SystemFeed(pool).standing), Metrics()
@@ -112,7 +114,7 @@ def create_app(settings: Settings) -> Litestar:
             "dictionary": Dictionary(pool, user=settings.db_user, hidden_owner=settings.db_owner),
             "places": Places(settings.files, queries=bool(settings.query_user)),
             "tokens": tokens,
-            "jwt_secret": settings.jwt_secret,
+            "signing_keys": signing_keys,
             "gate": gate,
             "presence": presence,
             "live": live,
@@ -149,6 +151,7 @@ def create_app(settings: Settings) -> Litestar:
             account_routes.router,
             users.router,
             keys.router,
+            signing_routes.router,
             audit_routes.router,
             submit.router,
             actions.router,

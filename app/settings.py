@@ -104,8 +104,8 @@ class Settings:
     )
     jwt_secret: str = knob(
         "",
-        "signs access tokens, 32 bytes or more; generated and kept in home if absent; several may stand here, "
-        "separated by blanks: the first signs, all are accepted",
+        "the keys of access tokens are made from it, 32 bytes or more; generated and kept in home if absent; "
+        "several may stand here, separated by blanks: the first makes new keys, all are accepted",
         secret=True,
     )
     access_token_minutes: int = knob(15, "life of an access token, minutes", minimum=1, maximum=1440)
@@ -181,8 +181,13 @@ class Settings:
                 f"CONCORD_LEASE_SECONDS is {self.lease_seconds:g}; it must be longer than "
                 f"CONCORD_HEARTBEAT_SECONDS, which is {self.heartbeat_seconds:g}."
             )
-        if any(len(secret.encode()) < 32 for secret in self.jwt_secret.replace(",", " ").split()):
+        if any(len(secret.encode()) < 32 for secret in self.jwt_secrets):
             raise SettingsError("CONCORD_JWT_SECRET is shorter than 32 bytes.")
+
+    @property
+    def jwt_secrets(self) -> list[str]:
+        """The secrets of CONCORD_JWT_SECRET, separated by blanks or commas."""
+        return self.jwt_secret.replace(",", " ").split()
 
     @property
     def results(self) -> Path:

@@ -97,7 +97,7 @@ class Gate:
             admission = await self._logins.admit_key(key.key_id, key.secret_hash, limit)
             principal = _of_key(key.key_id, admission)
         else:
-            claims = self._tokens.read(proof)
+            claims = await self._tokens.read(proof)
             admission = await self._logins.admit_session(claims.session_id, limit)
             if admission.refusal is not None:
                 raise TokenError(_SESSION_REFUSALS[admission.refusal])

@@ -33,6 +33,7 @@ class Permission(StrEnum):
     ACCOUNT_CHANGE_OWN = "account:change-own"  # password, log-out, own keys
     USERS_MANAGE = "users:manage"
     KEYS_MANAGE_ANY = "keys:manage-any"  # see and revoke anybody's keys
+    SIGNING_KEYS_MANAGE = "signing-keys:manage"
     AUDIT_READ = "audit:read"
 
 
@@ -54,7 +55,14 @@ MATRIX: dict[Role, frozenset[Permission]] = {
 }
 
 # What a key of a service never may, whatever its user may: a stolen key must not make itself at home.
-NEVER_BY_KEY = frozenset({Permission.ACCOUNT_CHANGE_OWN, Permission.USERS_MANAGE, Permission.KEYS_MANAGE_ANY})
+NEVER_BY_KEY = frozenset(
+    {
+        Permission.ACCOUNT_CHANGE_OWN,
+        Permission.USERS_MANAGE,
+        Permission.KEYS_MANAGE_ANY,
+        Permission.SIGNING_KEYS_MANAGE,
+    }
+)
 
 PUBLIC: dict[str, Any] = {"public": True}
 

@@ -164,7 +164,7 @@ async def login(data: JSONBody[LoginRequest], state: State) -> Envelope[Login]:
         raise NotAuthorizedException("User name or password is wrong.") from error
     log.info("login", user=user.username, address=address)
     return ok(
-        _tokens(state, user.username, user.role, session_id, refresh_token, ends_at),
+        await _tokens(state, user.username, user.role, session_id, refresh_token, ends_at),
         f"Welcome, {user.username}.",
     )
 
@@ -190,7 +190,9 @@ async def refresh(data: JSONBody[RefreshRequest], state: State) -> Envelope[Logi
             await record(state.pool, Deed("refresh.reused", refreshed.username, done=False))
         raise NotAuthorizedException(_REFUSED_REFRESH[refreshed.verdict])
     return ok(
-        _tokens(state, refreshed.username, refreshed.role, refreshed.session_id, token, refreshed.expires_at)
+        await _tokens(
+            state, refreshed.username, refreshed.role, refreshed.session_id, token, refreshed.expires_at
+        )
     )
 
 
@@ -283,10 +285,10 @@ async def hashed(field: str, password: str) -> str:
         raise RequestError(field, str(error)) from error
 
 
-def _tokens(
+async def _tokens(
     state: State, username: str, role: Role, session_id: str, refresh_token: str, ends_at: datetime
 ) -> Login:
-    token, claims = state.tokens.issue(username, session_id)
+    token, claims = await state.tokens.issue(username, session_id)
     expires_at = min(claims.expires_at, ends_at)
     life = max(0, int((expires_at - datetime.now(UTC)).total_seconds()))
     return Login(token, "Bearer", life, expires_at, refresh_token, ends_at, username, role)

@@ -1,8 +1,7 @@
 """What callers prove themselves with: access tokens (JWT), refresh tokens and keys of services (random).
 
 Access tokens are short-lived, HS256 only, and name the session in which they were given out. Each says by
-`kid` which secret signed it, so that a new secret can be put in front of the old one without ending anybody's
-session (RFC 7519, RFC 7515 section 4.1.4). Refresh tokens and keys hold 256 random bits; only their SHA-256
+`kid` which key signed it (RFC 7519, RFC 7515 section 4.1.4); `signing` keeps the keys. Refresh tokens and keys hold 256 random bits; only their SHA-256
 is kept, which needs no salt and no slow hash at that length.
 """
 
@@ -11,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import jwt
 
@@ -38,23 +38,33 @@ class Claims:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key of 32 bytes, and the `kid` by which tokens name it."""
+
+    key_id: str
+    secret: bytes = field(repr=False)
+
+
+class Keyring(Protocol):
+    """Where the keys are. Both raise OracleError."""
+
+    async def to_sign(self) -> SigningKey: ...
+
+    async def to_verify(self, key_id: str) -> SigningKey | None: ...
+
+
 class Tokens:
-    """Issues and checks access tokens.
+    """Issues and checks access tokens. life: of a token."""
 
-    secrets_text: one or several secrets of 32 bytes or more, separated by blanks or commas; the first signs,
-    all are accepted. life: of a token.
-    """
+    def __init__(self, keys: Keyring, life: timedelta) -> None:
+        self._keys = keys
+        self.life = life
 
-    def __init__(self, secrets_text: str, life: timedelta) -> None:
-        given = split_secrets(secrets_text)
-        self._secrets = {_key_id(secret): secret for secret in given}
-        self._signing = _key_id(given[0])
-        self._life = life
-
-    def issue(self, username: str, session_id: str) -> tuple[str, Claims]:
-        """A new token for a user who has just proved who he is."""
+    async def issue(self, username: str, session_id: str) -> tuple[str, Claims]:
+        """A new token for a user who has just proved who he is. Raises OracleError."""
         now = datetime.now(UTC).replace(microsecond=0)
-        claims = Claims(username, session_id, secrets.token_hex(16), now + self._life)
+        claims = Claims(username, session_id, secrets.token_hex(16), now + self.life)
         payload = {
             "sub": username,
             "sid": session_id,
@@ -64,18 +74,18 @@ class Tokens:
             "iss": _ISSUER,
             "aud": _AUDIENCE,
         }
-        secret = self._secrets[self._signing]
-        return jwt.encode(payload, secret, algorithm=_ALGORITHM, headers={"kid": self._signing}), claims
+        key = await self._keys.to_sign()
+        return jwt.encode(payload, key.secret, algorithm=_ALGORITHM, headers={"kid": key.key_id}), claims
 
-    def read(self, token: str) -> Claims:
-        """The claims of a valid token. Raises TokenError."""
+    async def read(self, token: str) -> Claims:
+        """The claims of a valid token. Raises TokenError and OracleError."""
         try:
-            secret = self._secrets.get(str(jwt.get_unverified_header(token).get("kid")))
-            if secret is None:
+            key = await self._keys.to_verify(str(jwt.get_unverified_header(token).get("kid")))
+            if key is None:
                 raise TokenError("Your token is not valid: log in again.")
             payload = jwt.decode(
                 token,
-                secret,
+                key.secret,
                 algorithms=[_ALGORITHM],
                 issuer=_ISSUER,
                 audience=_AUDIENCE,
@@ -91,11 +101,6 @@ class Tokens:
             raise TokenError("Your token has expired: log in again.") from error
         except (jwt.PyJWTError, ValueError) as error:
             raise TokenError("Your token is not valid: log in again.") from error
-
-
-def split_secrets(text: str) -> list[str]:
-    """The secrets of a setting, the signing one first."""
-    return [secret for secret in re.split(r"[\s,]+", text) if secret]
 
 
 def new_session_id() -> str:
@@ -132,7 +137,3 @@ def read_key(text: str) -> ServiceKey | None:
 def digest(secret: str) -> str:
     """SHA-256 in hexadecimal."""
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _key_id(secret: str) -> str:
-    return digest(secret)[:8]

@@ -416,6 +416,37 @@ create or replace package body logins is
       end if;
    end revoke_key;
 
+   procedure add_signing_key(
+      in_key_id                   in signing_keys.key_id%type
+     ,in_salt                     in signing_keys.salt%type
+     ,in_master_id                in signing_keys.master_id%type
+     ,in_by                       in signing_keys.created_by%type
+     ,in_grace_seconds            in pls_integer
+   ) is
+      l_now                       timestamp(6) := sys_extract_utc(systimestamp);
+      l_end                       timestamp(6) := l_now + numtodsinterval(in_grace_seconds, 'SECOND');
+   begin
+      if in_grace_seconds < 0 then
+         raise_application_error(co_bad_argument, 'A key cannot have retired in the past.');
+      end if;
+      update signing_keys k
+         set k.retires_at = least(nvl(k.retires_at, l_end), l_end)
+       where l_end is not null;
+      insert into signing_keys (
+         key_id
+        ,salt
+        ,master_id
+        ,created_at
+        ,created_by
+      ) values (
+         in_key_id
+        ,in_salt
+        ,in_master_id
+        ,l_now
+        ,in_by
+      );
+   end add_signing_key;
+
    procedure purge(
       in_days                     in  pls_integer
      ,in_limit                    in  pls_integer
@@ -434,6 +465,10 @@ create or replace package body logins is
       out_deleted := greatest(out_deleted, sql%rowcount);
       delete from request_counts c
        where c.window_start < l_now - interval '1' day
+         and rownum <= in_limit;
+      out_deleted := greatest(out_deleted, sql%rowcount);
+      delete from signing_keys k
+       where k.retires_at < l_now - interval '1' day
          and rownum <= in_limit;
       out_deleted := greatest(out_deleted, sql%rowcount);
    end purge;

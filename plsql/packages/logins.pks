@@ -146,7 +146,22 @@ create or replace package logins authid definer is
    );
 
    /**
-   * Deletes at most in_limit sessions that ended or expired in_days ago, and as many counters of past windows.
+   * Adds a key that signs access tokens, and lets all older ones retire.
+   *
+   * in_grace_seconds     how long tokens of the older keys are still accepted; null = no key retires
+   * raises               co_bad_argument
+   */
+   procedure add_signing_key(
+      in_key_id                   in signing_keys.key_id%type
+     ,in_salt                     in signing_keys.salt%type
+     ,in_master_id                in signing_keys.master_id%type
+     ,in_by                       in signing_keys.created_by%type
+     ,in_grace_seconds            in pls_integer
+   );
+
+   /**
+   * Deletes at most in_limit sessions that ended or expired in_days ago, as many counters of past windows, and keys
+   * that retired more than a day ago.
    *
    * out_deleted          rows; in_limit or more = call again
    */

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import bcrypt
@@ -17,6 +18,7 @@ from litestar.testing import TestClient, WebSocketTestSession
 
 from app.accounts import presence
 from app.accounts.permissions import Role
+from app.accounts.tokens import Tokens
 from app.main import create_app
 from app.settings import Settings
 
@@ -125,6 +127,13 @@ def log_in(client: Client, username: str, password: str = PASSWORD) -> str:
     answer = client.post("/api/v1/auth/login", json={"username": username, "password": password})
     assert answer.status_code == 200, answer.text
     return str(answer.json()["data"]["access_token"])
+
+
+def token_of(client: Client, username: str, session_id: str, life: timedelta) -> str:
+    """An access token such as the API gives out, of another life."""
+    tokens = Tokens(client.app.state.signing_keys, life)
+    with client.portal() as portal:
+        return portal.call(tokens.issue, username, session_id)[0]
 
 
 @contextmanager

@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import jwt
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from app.accounts import signing
 from app.accounts.permissions import MATRIX, NEVER_BY_KEY, Permission, Role
 from app.main import create_app
 from app.settings import Settings
@@ -327,6 +329,73 @@ def test_a_key_dies_with_its_user(anonymous: Client, ann: str, admin: Caller) ->
     key = anonymous.post("/api/v1/api-keys", headers=session, json={"label": "x"}).json()["data"]["key"]
     admin.data("DELETE", f"/users/{ann}")
     assert anonymous.get("/api/v1/auth/me", headers=bearer(key)).status_code == 401
+
+
+# Signing keys
+
+
+def kid_of(token: str) -> str:
+    return str(jwt.get_unverified_header(token)["kid"])
+
+
+def test_a_new_signing_key_logs_nobody_out_and_is_good_on_every_process_at_once(
+    anonymous: Client, other: Client, ann: str, admin: Caller
+) -> None:
+    before = login(anonymous, ann)
+    assert status_of_me(other, before["access_token"]) == 200
+    keys = admin.data("POST", "/signing-keys/rotate", json={})
+    assert (keys[0]["signs"], keys[0]["created_by"], keys[0]["retires_at"]) == (True, "test-admin", None)
+    assert all(key["retires_at"] is not None for key in keys[1:])
+    after = login(anonymous, ann)
+    assert kid_of(after["access_token"]) == keys[0]["key_id"] != kid_of(before["access_token"])
+    for client in (anonymous, other):
+        assert status_of_me(client, after["access_token"]) == 200
+        assert status_of_me(client, before["access_token"]) == 200
+    refreshed = refresh(other, before["refresh_token"]).json()["data"]
+    assert status_of_me(anonymous, refreshed["access_token"]) == 200
+    entries = admin.data("GET", f"/audit?target={keys[0]['key_id']}")["items"]
+    assert [entry["action"] for entry in entries] == ["signing-key.add"]
+
+
+def test_a_retired_signing_key_is_refused_everywhere_and_its_sessions_go_on_with_the_refresh_token(
+    anonymous: Client,
+    other: Client,
+    ann: str,
+    admin: Caller,
+    database: Instance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(signing, "KEEP_SECONDS", 0.0)
+    before = login(other, ann)
+    try:
+        assert admin("POST", "/signing-keys/rotate", json={"grace_seconds": 0}).status_code == 200
+        assert [status_of_me(client, before["access_token"]) for client in (anonymous, other)] == [401, 401]
+        after = refresh(other, before["refresh_token"]).json()["data"]
+        assert status_of_me(anonymous, after["access_token"]) == 200
+    finally:  # the tokens of the other tests
+        with database.connect() as connection:
+            connection.cursor().execute("update concord.signing_keys set retires_at = null")
+            connection.commit()
+        assert [
+            client.get("/api/v1/auth/me", headers=admin.headers).status_code for client in (anonymous, other)
+        ] == [
+            200,
+            200,
+        ]
+
+
+def test_a_new_secret_in_front_of_the_old_one_ends_no_session(
+    settings: Settings, anonymous: Client, ann: str
+) -> None:
+    def process(*masters: str) -> TestClient[Litestar]:
+        return TestClient(create_app(dataclasses.replace(settings, jwt_secret=" ".join(masters))))
+
+    old, new = "o" * 32, "n" * 32
+    with process(old) as first, process(old, new) as second, process(new, old) as third, process(new) as last:
+        tokens = [login(client, ann)["access_token"] for client in (first, second, third)]
+        assert [status_of_me(second, token) for token in tokens] == [200, 200, 200]
+        assert [status_of_me(third, token) for token in tokens] == [200, 200, 200]
+        assert [status_of_me(last, token) for token in tokens] == [401, 401, 200]
 
 
 # Audit

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import bcrypt
 import pytest
-from litestar import Litestar
 
 from app.accounts.permissions import MATRIX, Role
-from app.accounts.tokens import Tokens
 from app.settings import Settings
-from tests.api.conftest import PASSWORD, Client, log_in
+from tests.api.conftest import PASSWORD, Client, log_in, token_of
 
 if TYPE_CHECKING:
     from tests.conftest import Instance
@@ -103,8 +101,8 @@ def test_a_changed_role_counts_for_tokens_that_are_out_already(anonymous: Client
     assert anonymous.get("/api/v1/auth/me", headers=bearer(token)).json()["data"]["role"] == "OPERATOR"
 
 
-def test_an_expired_token_is_told_as_such(anonymous: Client, app: Litestar, users: dict[Role, str]) -> None:
-    expired, _ = Tokens(app.state.jwt_secret, timedelta(seconds=-1)).issue(users[Role.ADMIN], "session")
+def test_an_expired_token_is_told_as_such(anonymous: Client, users: dict[Role, str]) -> None:
+    expired = token_of(anonymous, users[Role.ADMIN], "session", timedelta(seconds=-1))
     answer = anonymous.get("/api/v1/jobs", headers=bearer(expired))
     assert (answer.status_code, answer.json()["message"]) == (401, "Your token has expired: log in again.")
 
