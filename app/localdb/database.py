@@ -15,6 +15,7 @@ from app.localdb.catalog.administration import Administration, literal, quoted
 from app.localdb.catalog.privileges import PREDEFINED_ROLES
 from app.localdb.catalog.store import Store
 from app.localdb.errors import OracleError, lost, oracle_error
+from app.localdb.flashback import Snapshots
 from app.localdb.pg import Connection
 from app.localdb.pg_messages import PgError, PgGone
 from app.localdb.postgres import DATABASE, MAX_CONNECTIONS, SUPERUSER, Postgres, PostgresError
@@ -56,6 +57,7 @@ class Database:
         self._sessions: dict[int, Session] = {}
         self._serials = itertools.count(1)
         self.store: Store
+        self.snapshots: Snapshots
         self.notifications: notify.ChangeNotifications
 
     @property
@@ -73,6 +75,7 @@ class Database:
             self._bootstrap()
             self.store = Store(self.connect)
             self._make_first_users()
+            self.snapshots = Snapshots(self.connect)
             self.notifications = notify.ChangeNotifications(self)
         except (PgError, PgGone) as error:
             self.stop()
@@ -85,6 +88,8 @@ class Database:
         """End every session (open transactions roll back) and PostgreSQL. Idempotent."""
         if hasattr(self, "notifications"):
             self.notifications.stop()
+        if hasattr(self, "snapshots"):
+            self.snapshots.stop()
         if hasattr(self, "store"):
             self.store.close()
         self._postgres.stop()
@@ -229,7 +234,8 @@ class Database:
         self._set_password(session.user, new)
 
     def note_ddl(self, changes: Sequence[ObjectChange]) -> None:
-        """What DDL did, for change notification."""
+        """What DDL did, for change notification and flashback."""
+        self.snapshots.note_ddl((change.schema, change.name) for change in changes if change.kind != "INDEX")
         self.notifications.note_ddl(changes)
 
     # -- bootstrap -----------------------------------------------------------------------------------

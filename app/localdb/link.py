@@ -71,6 +71,10 @@ class Link:
         self.cancelled = False  # a cancel that has not been reported yet
         self.active = False  # a statement of the client is being executed
 
+    def sibling(self, connect: Callable[[], Connection]) -> Link:
+        """Another connection with the same settings."""
+        return Link(connect, self._settings.wanted)
+
     # -- settings ------------------------------------------------------------------------------
 
     def set(self, name: str, value: str) -> None:
@@ -267,6 +271,13 @@ class Link:
         self._begin(explicit=True, mode=f" {mode}")
         self._exchange()
         self._pinned = True
+
+    def begin_at(self, snapshot: str) -> None:
+        """From now on only queries, on what an exported snapshot shows. Raises PgError."""
+        self.connection.script(
+            f"begin isolation level repeatable read, read only; set transaction snapshot '{snapshot}'"
+        )
+        self._explicit = self._pinned = True
 
     def savepoint(self, name: str) -> None:
         """Set a user's savepoint; one of the same name moves here."""

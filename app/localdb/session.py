@@ -15,6 +15,7 @@ from app.localdb.cursors import ResultCursor
 from app.localdb.ddl import Definition
 from app.localdb.dml import NOT_OF_A_ROW, Changes, bound
 from app.localdb.errors import OracleError, from_postgres, oracle_error
+from app.localdb.flashback import Past
 from app.localdb.link import Link, Mark
 from app.localdb.parameters import NLS_DEFAULTS, check, zone_minutes, zone_text
 from app.localdb.pg_messages import PgError
@@ -79,6 +80,7 @@ class Session:
         self._compiled: OrderedDict[tuple[Any, ...], Compiled] = OrderedDict()
         self._catalogs: dict[str, UserCatalog] = {}
         self.link = Link(database.connect, self._first_settings())
+        self.past = Past(self)
         self.tags: dict[str, str] = Tags(self.link)
         self._contexts: dict[str, set[str]] = {}
 
@@ -156,6 +158,7 @@ class Session:
 
     def cancel(self) -> None:
         self.link.cancel()
+        self.past.cancel()
 
     def set_time_zone(self, offset: str) -> None:
         self.time_zone_minutes = zone_minutes(offset)
@@ -179,6 +182,7 @@ class Session:
 
     def close(self) -> None:
         self.database.forget_session(self)
+        self.past.close()
         try:
             self.link.rollback()
         except OracleError:
@@ -317,7 +321,8 @@ class Session:
         batch_errors: bool,
     ) -> Outcome:
         if compiled.kind is Kind.QUERY:
-            cursor = self._open(compiled, bound(compiled, rows[0] if rows else ()))
+            row = rows[0] if rows else ()
+            cursor = self._open(compiled, bound(compiled, row), row)
             return Outcome(Kind.QUERY, cursor=cursor)
         if compiled.kind is Kind.DML:
             return self._changes(compiled).run(rows, batch_errors=batch_errors)
@@ -348,27 +353,38 @@ class Session:
             with self._mapped():
                 self.link.query(make_temporary(found), (), (), limit=0)
 
-    def _open(self, compiled: Compiled, values: Sequence[bytes | None]) -> ResultCursor:
+    def _open(
+        self, compiled: Compiled, values: Sequence[bytes | None], row: Sequence[Any] = ()
+    ) -> ResultCursor:
         self._make_temporary(compiled)
         if any(self.database.store.shows_sessions(*name) for name in compiled.tables):
             self.database.publish_sessions()
         ahead = _READ_AHEAD_LOBS if any(c.type in _LARGE for c in compiled.columns) else _READ_AHEAD
+        if compiled.as_of is not None:
+            moment = self.link.query(compiled.as_of.pg_text, (), bound(compiled.as_of, row), limit=0)
+            return self.past.open(compiled, values, int(float(moment.fetch(1)[0][0] or 0)), ahead=ahead)
+        if compiled.asks_scn:
+            self.link.set("oracle.scn", str(self.database.snapshots.take()))
         limit = ahead
         if (
             compiled.for_update
         ):  # Oracle locks all rows at the open, unless it skips locked ones as it fetches
             limit = -1 if compiled.skip_locked else 0
         wait_ms = compiled.wait * 1000 if compiled.wait else None
-        with self._mapped(waited=compiled.wait is not None):
-            portal = self.link.query(
-                compiled.pg_text,
-                (),
-                values,
-                limit=limit,
-                ahead=ahead,
-                locking=compiled.for_update,
-                lock_wait_ms=wait_ms,
-            )
+        try:
+            with self._mapped(waited=compiled.wait is not None):
+                portal = self.link.query(
+                    compiled.pg_text,
+                    (),
+                    values,
+                    limit=limit,
+                    ahead=ahead,
+                    locking=compiled.for_update,
+                    lock_wait_ms=wait_ms,
+                )
+        finally:
+            if compiled.asks_scn:
+                self.link.set("oracle.scn", "")
         return ResultCursor(self, compiled.columns, portal, compiled.nested)
 
     def _changes(self, compiled: Compiled) -> Changes:

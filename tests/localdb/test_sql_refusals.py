@@ -180,7 +180,7 @@ def test_what_the_driver_would_take_for_a_bind(cursor: oracledb.Cursor) -> None:
 
 NOT_SUPPORTED = [
     ("select id from emp fetch first 10 percent rows only", "PERCENT"),
-    ("select * from emp as of scn 1", "flashback"),
+    ("select * from emp versions between scn 1 and 2", "flashback"),
     ("select * from emp@remote", "database link"),
     ("select * from emp sample (10)", "SAMPLE"),
     ("select * from emp pivot (max(id) for dept in ('a'))", "PIVOT"),

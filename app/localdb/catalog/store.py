@@ -101,6 +101,11 @@ with recursive holders (name) as (
 )
 """
 
+_HOLDS = (
+    GRANTEES + "select 't' from concord_catalog.object_grants g join holders h on h.name = g.grantee"
+    " where g.owner = $2 and g.name = $3 and g.privilege = $4"
+)
+
 _RELATION_KINDS = {
     b"r": ObjectKind.TABLE,
     b"p": ObjectKind.TABLE,
@@ -245,6 +250,12 @@ class Store:
         key = (user, found.schema, found.name)
         return self._cached(self._rights, key, lambda: self._load_right(user, found))
 
+    def may_flash_back(self, user: str, schema: str, name: str) -> bool:
+        """Whether the user may read that object as of an SCN: his own, or with the privilege FLASHBACK."""
+        if schema == user or self.is_dba(user) or "FLASHBACK ANY TABLE" in self.privileges(user):
+            return True
+        return bool(self.query(_HOLDS, user, schema, name, "FLASHBACK"))
+
     def constraint_names(self, schema: str, table: str) -> dict[str, str]:
         letters = {b"p": "P", b"u": "U", b"f": "R", b"c": "C"}
         return {_str(row[0]): letters[row[1] or b""] for row in self.query(_CONSTRAINTS, schema, table)}
@@ -275,12 +286,7 @@ class Store:
         elif found.kind is ObjectKind.SEQUENCE:
             rows = self.query(_MAY_SEQUENCE, user, found.schema, found.name)
         else:
-            rows = self.query(
-                GRANTEES
-                + "select 't' from concord_catalog.object_grants g join holders h on h.name = g.grantee"
-                " where g.owner = $2 and g.name = $3 and g.privilege = 'EXECUTE'",
-                *(user, found.schema, found.name),
-            )
+            rows = self.query(_HOLDS, user, found.schema, found.name, "EXECUTE")
         if rows and rows[0][0] == b"t":
             return True
         any_privilege = {

@@ -130,6 +130,8 @@ class Compiled:
     pg_text: str = ""
     params: list[Param] = field(default_factory=list)
     columns: list[Column] = field(default_factory=list)  # of a QUERY; with embedded RETURNING: of its values
+    as_of: Compiled | None = None  # the query of the SCN at which a QUERY reads its tables
+    asks_scn: bool = False  # a QUERY that may tell the current SCN
     binds: list[str] = field(default_factory=list)  # names of the binds, one per occurrence
     tables: list[tuple[str, str]] = field(default_factory=list)  # objects read or written (schema, name)
     target: tuple[str, str] | None = None  # the table a DML statement changes

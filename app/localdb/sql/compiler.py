@@ -14,6 +14,7 @@ from app.localdb.sql.lexer import T, Token
 from app.localdb.sql.parser import Parser
 from app.localdb.sql.parser.control import CONTROL_WORDS, Control
 from app.localdb.sql.refusals import refuse, unsupported
+from app.localdb.sql.translate import conversions as c
 from app.localdb.sql.translate.base import Circumstances, Resolve
 from app.localdb.sql.translate.conversions import shown
 from app.localdb.sql.translate.dml import Dml
@@ -133,11 +134,36 @@ def _query(query: n.Query, asked: Circumstances, binds: list[str]) -> Compiled:
         found.options["unnamed"] = True
     found.pg_text = relation.sql if asked.stored else top_text(relation, translator.fresh("top"))
     found.params, found.tables, found.temporary = translator.params, translator.tables, translator.temporary
+    found.as_of = _moment(translator.moments, asked)
+    found.asks_scn = "current_scn" in found.pg_text.lower()
     lock = query.for_update
+    if lock is not None and found.as_of is not None:
+        raise refuse(8187, lock.offset)
     if lock is not None:
         found.for_update = True
         found.skip_locked, found.nowait, found.wait = lock.skip_locked, lock.nowait, lock.wait
     return found
+
+
+def _moment(moments: list[n.AsOf | None], asked: Circumstances) -> Compiled | None:
+    """The query of the SCN that all tables are read as of; None when they are read as they are now."""
+    first = next((moment for moment in moments if moment is not None), None)
+    if first is None:
+        return None
+    if asked.stored:
+        raise unsupported("a view or table made of a flashback query", first.offset)
+    for moment in moments:
+        if moment is None or (moment.kind, moment.text) != (first.kind, first.text):
+            raise unsupported("a query that reads tables as of different moments", first.offset)
+    translator = Dml(asked)
+    value = translator.value(first.value)
+    if translator.params and asked.resolve is not None:
+        raise unsupported("AS OF a PL/SQL variable", first.offset)
+    if first.kind == "SCN":
+        sql = c.to_number(value, first.value.offset).sql
+    else:
+        sql = f"oracle.timestamp_to_scn({c.to_timestamp(value, first.value.offset).sql})"
+    return Compiled(Kind.QUERY, pg_text=f"SELECT {sql}", params=translator.params)
 
 
 def _add_rowid(relation: Relation, found: Compiled) -> None:
@@ -166,6 +192,8 @@ def _dml(
     translator = Dml(asked)
     found = Compiled(Kind.DML, binds=binds)
     found.pg_text = translator.dml(tree)
+    if any(translator.moments):
+        raise unsupported("a flashback query in DML", next(m.offset for m in translator.moments if m))
     found.counted = isinstance(tree, s.InsertAll)
     found.columns = [describe(c.name, c.ty, c.ex.nullable) for c in translator.returned]
     found.params, found.tables, found.temporary = translator.params, translator.tables, translator.temporary

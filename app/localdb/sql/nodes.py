@@ -52,6 +52,7 @@ from app.localdb.sql.expression_nodes import (
 )
 from app.localdb.sql.json_nodes import JsonBuild, JsonCall, JsonColumn, OnClause
 from app.localdb.sql.query_nodes import (
+    AsOf,
     Cte,
     DerivedTable,
     ForUpdate,
@@ -72,6 +73,7 @@ from app.localdb.sql.query_nodes import (
 
 __all__ = [
     "Argument",
+    "AsOf",
     "AtTimeZone",
     "Attribute",
     "Between",

@@ -16,11 +16,21 @@ class SelectItem(Node):
 
 
 @dataclass(slots=True)
+class AsOf(Node):
+    """AS OF SCN | TIMESTAMP value: `kind` is that word, `text` the value as written."""
+
+    kind: str
+    value: Expr
+    text: str
+
+
+@dataclass(slots=True)
 class TableRef(Node):
     """schema.table [AS OF ..] alias. `alias` is None when the table's own name serves."""
 
     parts: tuple[str, ...]
     alias: str | None = None
+    as_of: AsOf | None = None
 
 
 @dataclass(slots=True)

@@ -155,6 +155,7 @@ TEXTS = {
     4043: "object {} does not exist",
     4080: "trigger '{}' does not exist",
     4044: "procedure, function, package, or type is not allowed here",
+    8187: "snapshot expression not allowed here",
     11541: "REPLACE and IF NOT EXISTS cannot coexist in the same DDL statement",
     12704: "character set mismatch",
     12726: "unmatched bracket in regular expression",

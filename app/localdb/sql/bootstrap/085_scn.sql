@@ -11,7 +11,11 @@ create function oracle.current_scn() returns numeric
     language plpgsql volatile security definer set search_path = pg_catalog, oracle as $$
 declare
     moment timestamptz := clock_timestamp();
+    kept text := current_setting('oracle.scn', true);
 begin
+    if kept <> '' then -- of a snapshot that the session has just taken, see flashback.py
+        return kept::numeric;
+    end if;
     perform pg_advisory_lock(7303010);
     perform pg_advisory_unlock(7303010);
     return oracle.scn_at(moment);

@@ -253,8 +253,8 @@ class QueryParser(ExpressionParser):
             if self.peek().word != "+":
                 return self._pipelined(token.offset, parts)
             raise self.error(933)
-        self._flashback()
-        found = n.TableRef(token.offset, parts, self._alias())
+        as_of = self._flashback()
+        found = n.TableRef(token.offset, parts, self._alias(), as_of)
         self._refuse_clauses()
         return found
 
@@ -275,7 +275,8 @@ class QueryParser(ExpressionParser):
             self.advance()
             query = self.query()
             self.expect_close()
-            self._flashback()
+            if self._flashback() is not None:
+                raise self.unsupported("flashback query of an inline view", offset)
             found = n.DerivedTable(offset, query, self._alias())
             self._refuse_clauses()
             return found
@@ -312,11 +313,20 @@ class QueryParser(ExpressionParser):
         self.expect_close()
         return row
 
-    def _flashback(self) -> None:
+    def _flashback(self) -> n.AsOf | None:
+        """AS OF SCN n, AS OF TIMESTAMP t."""
         if self.at("AS") and self.peek().word == "OF":
-            raise self.unsupported(f"flashback query (AS OF {self.peek(2).value})")
+            offset = self.advance().offset
+            self.advance()
+            kind = self.accept_one("SCN", "TIMESTAMP")
+            if kind is None:
+                raise self.unsupported(f"flashback query (AS OF {self.token.value})")
+            start = self.offset
+            value = self._additive()
+            return n.AsOf(offset, kind, value, self.source_text(start))
         if self.at("VERSIONS") and self.peek().word == "BETWEEN":
             raise self.unsupported("flashback version query (VERSIONS BETWEEN)")
+        return None
 
     def _alias(self) -> str | None:
         token = self.token

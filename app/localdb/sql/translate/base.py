@@ -42,6 +42,7 @@ class Base:
         self.params: list[Param] = []
         self.tables: list[tuple[str, str]] = []
         self.temporary: list[ObjectInfo] = []
+        self.moments: list[n.AsOf | None] = []  # as of what each table is read
         self.nested: dict[str, list[Column]] = {}  # texts of CURSOR expressions
         self.block = Block()
         self.ctes: list[dict[str, Cte]] = []

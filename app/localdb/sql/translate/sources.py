@@ -77,6 +77,9 @@ class Sources(Rownum):
             self.block.sources.append(Source(alias, ["DUMMY"], {"DUMMY": dummy}, "SYS", pg_alias=pg))
             return f"(VALUES ('X'::varchar(1))) {quote(pg)}(\"DUMMY\")"
         found = self.object(parts, item.offset)
+        self.moments.append(item.as_of)
+        if item.as_of is not None and found.schema == "SYS":
+            raise unsupported("flashback query of the dictionary", item.as_of.offset)
         return self.object_source(found, item.alias or parts[-1])
 
     def object(self, parts: tuple[str, ...], offset: int) -> ObjectInfo:
