@@ -34,7 +34,7 @@ from app.dashboard import routes as dashboard_routes
 from app.dashboard.routes import Dashboard
 from app.dashboard.store import DashboardStore
 from app.envelope import EXCEPTION_HANDLERS
-from app.jobs import actions, stream, submit
+from app.jobs import actions, queues, stream, submit
 from app.jobs import routes as job_routes
 from app.jobs.live import EVENT_STREAM, WEBSOCKET, LiveJobs
 from app.jobs.plan import Places
@@ -156,6 +156,7 @@ def create_app(settings: Settings) -> Litestar:
             submit.router,
             actions.router,
             job_routes.router,
+            queues.router,
             stream.router,
             report_routes.router,
             mismatches.router,

@@ -24,8 +24,11 @@ class Permission(StrEnum):
 
     JOBS_READ = "jobs:read"
     JOBS_SUBMIT = "jobs:submit"
-    JOBS_MANAGE_OWN = "jobs:manage-own"  # cancel and retry what one has submitted oneself
-    JOBS_MANAGE_ANY = "jobs:manage-any"  # cancel and retry anybody's
+    JOBS_MANAGE_OWN = (
+        "jobs:manage-own"  # cancel, retry, hold and re-prioritise what one has submitted oneself
+    )
+    JOBS_MANAGE_ANY = "jobs:manage-any"  # the same with anybody's
+    QUEUES_MANAGE = "queues:manage"  # pause and limit
     SCHEDULES_MANAGE = "schedules:manage"
     PROFILES_MANAGE = "profiles:manage"
     DASHBOARD_READ = "dashboard:read"
@@ -50,7 +53,8 @@ _WORK = _READ | {Permission.JOBS_SUBMIT, Permission.JOBS_MANAGE_OWN, Permission.
 MATRIX: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _READ,
     Role.ANALYST: _WORK,
-    Role.OPERATOR: _WORK | {Permission.JOBS_MANAGE_ANY, Permission.SCHEDULES_MANAGE},
+    Role.OPERATOR: _WORK
+    | {Permission.JOBS_MANAGE_ANY, Permission.QUEUES_MANAGE, Permission.SCHEDULES_MANAGE},
     Role.ADMIN: frozenset(Permission),
 }
 

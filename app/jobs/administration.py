@@ -7,6 +7,8 @@ from typing import Any
 
 import oracledb
 
+from app.jobs.models import KeyLimit, Queue
+from app.jobs.rows import integer, time_of
 from app.oracle.audit import Deed, audited
 from app.oracle.pool import NUMBER_OUT, TEXT_OUT, OraclePool, Out, to_database
 
@@ -65,6 +67,68 @@ class AdministrationStorage:
     async def set_key_limit(self, limit_key: str, max_running: int | None) -> None:
         """Limit how many jobs with a limit key run at once in the whole fleet; None for no limit."""
         await self._told("set_key_limit", {"limit_key": limit_key, "max_running": max_running})
+
+    async def queues(self) -> list[Queue]:
+        """Queues that hold active jobs, are paused or are limited, by name; at most 1000."""
+        return await self._queues(None)
+
+    async def queue(self, name: str) -> Queue:
+        """One queue; any name is one."""
+        found = await self._queues(name)
+        return found[0] if found else Queue(name=name)
+
+    async def _queues(self, name: str | None) -> list[Queue]:
+        sql = """
+            select d.queue_name, d.ready_jobs, d.waiting_jobs, d.running_jobs, d.held_jobs,
+                   d.oldest_wait_seconds, d.paused, q.paused_by, q.paused_at, d.max_running
+              from queue_depth_v d
+              left join job_queues q
+                on q.queue_name = d.queue_name
+             where :queue_name is null
+                or d.queue_name = :queue_name
+             order by d.queue_name
+             fetch first 1000 rows only"""
+        return [
+            Queue(
+                name=row[0],
+                ready=int(row[1]),
+                waiting=int(row[2]),
+                running=int(row[3]),
+                held=int(row[4]),
+                oldest_wait_seconds=int(row[5]),
+                paused=bool(row[6]),
+                paused_by=row[7],
+                paused_at=time_of(row[8]),
+                max_running=integer(row[9]),
+            )
+            for row in await self._pool.rows("queues", sql, {"queue_name": name})
+        ]
+
+    async def key_limits(self) -> list[KeyLimit]:
+        """Keys that have a limit; at most 1000."""
+        sql = """
+            select limit_name, max_running, running_jobs
+              from job_limits_v
+             where limit_kind = 'KEY'
+             order by limit_name
+             fetch first 1000 rows only"""
+        return [
+            KeyLimit(key=key, max_running=int(most), running=int(running))
+            for key, most, running in await self._pool.rows("key limits", sql)
+        ]
+
+    async def key_limit(self, limit_key: str) -> KeyLimit:
+        """One key, with or without a limit."""
+        sql = """
+            select (select max_running from job_limits where limit_key = :limit_key)
+                  ,(
+                      select count(*)
+                        from comparison_jobs
+                       where case when status = 'RUNNING' then limit_key end = :limit_key
+                   )
+              from dual"""
+        most, running = (await self._pool.rows("key limit", sql, {"limit_key": limit_key}))[0]
+        return KeyLimit(key=limit_key, max_running=integer(most), running=int(running))
 
     async def _told(self, procedure: str, arguments: dict[str, Any]) -> None:
         """A procedure without an answer. Its parameters are the names of the arguments with `in_`."""

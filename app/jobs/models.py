@@ -25,7 +25,10 @@ MAX_TAGS = 10
 
 _JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 Tag = Annotated[str, Meta(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f\x7f]*$")]
-QueueName = Annotated[str, Meta(pattern="^[A-Z][A-Z0-9_]{0,29}$", description="A queue, upper case.")]
+# A `$` alone lets a line end behind the text pass.
+QUEUE_NAME = r"^[A-Z][A-Z0-9_]{0,29}$(?!\n)"
+LIMIT_KEY = r"^[A-Za-z0-9_][A-Za-z0-9_.:@$#-]{0,127}$(?!\n)"
+QueueName = Annotated[str, Meta(pattern=QUEUE_NAME, description="A queue, upper case.")]
 
 
 def is_job_id(text: str) -> bool:
@@ -121,6 +124,13 @@ class ComparisonRequest(Strict, frozen=True):
         ),
     ] = False
     queue: QueueName = "DEFAULT"
+    limit_key: Annotated[
+        Annotated[str, Meta(pattern=LIMIT_KEY)] | None,
+        Meta(
+            description="What the job puts load on, for example a database. `PUT /limits/KEY` says how many jobs of "
+            "one key run at once in the whole fleet."
+        ),
+    ] = None
     priority: Annotated[int, Meta(ge=0, le=9, description="0 runs first, 9 last.")] = 5
     max_attempts: Annotated[int, Meta(ge=1, le=20, description="How often the job is tried.")] = 3
 
@@ -188,6 +198,8 @@ class ComparisonJob(msgspec.Struct, frozen=True, kw_only=True):
     version: Annotated[int, Meta(description="Raised by every change of the row.")]
     error: JobError | None
     tags: list[str] = []
+    held: Annotated[bool, Meta(description="It waits until somebody lets it go.")] = False
+    limit_key: str | None = None
     request: Annotated[
         dict[str, Any] | None, Meta(description="The request as it was accepted; absent in lists.")
     ] = None
@@ -264,6 +276,33 @@ class JobAttempt(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="RUNNING, COMPLETED, FAILED, CANCELLED, LOST, RELEASED or SNOOZED.")
     ]
     error: JobError | None
+
+
+class Queue(msgspec.Struct, frozen=True, kw_only=True):
+    """How much work a queue holds now, and what keeps it."""
+
+    name: str
+    ready: Annotated[int, Meta(description="Jobs that a worker may take at once.")] = 0
+    waiting: Annotated[int, Meta(description="Jobs whose time has not come.")] = 0
+    running: int = 0
+    held: int = 0
+    oldest_wait_seconds: Annotated[
+        int, Meta(description="Since the oldest job that is ready became due; 0 if there is none.")
+    ] = 0
+    paused: bool = False
+    paused_by: str | None = None
+    paused_at: datetime | None = None
+    max_running: Annotated[
+        int | None, Meta(description="Jobs that run at once in the whole fleet; null for no limit.")
+    ] = None
+
+
+class KeyLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """How many jobs with a limit key run at once in the whole fleet."""
+
+    key: str
+    max_running: Annotated[int | None, Meta(description="null for no limit.")]
+    running: Annotated[int, Meta(description="Jobs that run now.")]
 
 
 class ClaimedJob(msgspec.Struct, frozen=True):

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, Router, delete, get, put
 from litestar.datastructures import State
-from litestar.exceptions import PermissionDeniedException
 from litestar.params import Parameter
 from msgspec import Meta
 
@@ -16,16 +15,11 @@ from app.accounts.guard import Principal
 from app.accounts.permissions import Permission, needs
 from app.envelope import Envelope, documented, ok
 from app.jobs import examples
+from app.jobs.access import JobIdPath, checked, jobs_of, must_be_manageable
 from app.jobs.listing import DEFAULT_SORT, MAX_PAGE, SORTS, JobFilter
-from app.jobs.models import MAX_TAGS, ComparisonJob, ComparisonResults, JobAttempt, JobStatus, Tag, is_job_id
-from app.jobs.store import OracleJobStorage, no_such_job
+from app.jobs.models import MAX_TAGS, ComparisonJob, ComparisonResults, JobAttempt, JobStatus, Tag
 
 _TEXT = r"^[^\x00]*$"  # a NUL is in no name, and not every database takes one
-
-JobIdPath = Annotated[
-    str,
-    Parameter(description="The id that POST /compare gave.", schema_extra={"format": "uuid"}),
-]
 
 
 class JobStatusChange(msgspec.Struct, frozen=True):
@@ -128,8 +122,8 @@ async def list_jobs(
         limit=limit,
         cursor=cursor,
     )
-    page = await _jobs(state).page(filters)
-    counted = await _jobs(state).count(filters) if total else None
+    page = await jobs_of(state).page(filters)
+    counted = await jobs_of(state).count(filters) if total else None
     return ok(JobList(page.items, page.next_cursor, counted))
 
 
@@ -142,7 +136,7 @@ async def list_jobs(
 )
 async def get_job(job_id: JobIdPath, state: State) -> Envelope[ComparisonJob]:
     """The job with the request as it was accepted."""
-    return ok(await _jobs(state).get(_checked(job_id)))
+    return ok(await jobs_of(state).get(checked(job_id)))
 
 
 @get(
@@ -157,7 +151,7 @@ async def get_job(job_id: JobIdPath, state: State) -> Envelope[ComparisonJob]:
 )
 async def get_results(job_id: JobIdPath, state: State) -> Envelope[ComparisonResults]:
     """Summary, columns, schema differences, samples and circumstances, joined from the row."""
-    return ok(await _jobs(state).results(_checked(job_id)))
+    return ok(await jobs_of(state).results(checked(job_id)))
 
 
 @get(
@@ -173,7 +167,7 @@ async def get_results(job_id: JobIdPath, state: State) -> Envelope[ComparisonRes
 )
 async def get_attempts(job_id: JobIdPath, state: State) -> Envelope[AttemptList]:
     """Empty for a job that has never run."""
-    return ok(AttemptList(await _jobs(state).attempts(_checked(job_id))))
+    return ok(AttemptList(await jobs_of(state).attempts(checked(job_id))))
 
 
 @delete(
@@ -192,8 +186,8 @@ async def cancel_job(
     job_id: JobIdPath, request: Request[Principal, Any, Any], state: State
 ) -> Envelope[JobStatusChange]:
     """CANCELLED, or RUNNING with the request to stop noted."""
-    await _must_be_manageable(request.user, _checked(job_id), state)
-    status = JobStatus(await _jobs(state).cancel(job_id, request.user.username))
+    await must_be_manageable(request.user, job_id, state)
+    status = JobStatus(await jobs_of(state).cancel(job_id, request.user.username))
     message = "The job is cancelled." if status is JobStatus.CANCELLED else "The job has been told to stop."
     return ok(JobStatusChange(job_id, status), message)
 
@@ -210,32 +204,9 @@ async def retry_job(
     job_id: JobIdPath, request: Request[Principal, Any, Any], state: State
 ) -> Envelope[JobStatusChange]:
     """PENDING."""
-    await _must_be_manageable(request.user, _checked(job_id), state)
-    status = JobStatus(await _jobs(state).retry(job_id, request.user.username))
+    await must_be_manageable(request.user, job_id, state)
+    status = JobStatus(await jobs_of(state).retry(job_id, request.user.username))
     return ok(JobStatusChange(job_id, status), "The job is queued again.")
-
-
-async def _must_be_manageable(user: Principal, job_id: str, state: State) -> None:
-    """404 for an unknown job, 403 for another user's unless the role covers everybody's."""
-    if user.may(Permission.JOBS_MANAGE_ANY):
-        return
-    job = await _jobs(state).get(job_id)
-    if job.submitted_by.lower() != user.username:
-        raise PermissionDeniedException(
-            f"Job {job_id} was submitted by {job.submitted_by}; your role may change only your own jobs."
-        )
-
-
-def _jobs(state: State) -> OracleJobStorage:
-    store: OracleJobStorage = state.jobs
-    return store
-
-
-def _checked(job_id: str) -> str:
-    """The id, or NotFoundError for what cannot be one."""
-    if not is_job_id(job_id):
-        raise no_such_job(job_id[:50])
-    return job_id
 
 
 router = Router(

@@ -14,7 +14,8 @@ JOB_COLUMNS = """
        job_id, kind, table_name, status, progress_percentage, current_step, queue_name, priority, attempt,
        max_attempts, cancel_requested, submitted_by, worker_id, created_at, due_at, started_at, completed_at,
        estimated_completion, updated_at, execution_time_seconds, total_prod_records, total_uat_records,
-       match_percentage, anomalies_detected, has_critical_issues, row_version, error_details, json_query(request_config, '$.tags')"""
+       match_percentage, anomalies_detected, has_critical_issues, row_version, error_details, json_query(request_config, '$.tags'),
+       held, limit_key"""
 
 PROGRESS_COLUMNS = """
        job_id, kind, table_name, submitted_by, status, progress_percentage, current_step, attempt,
@@ -102,6 +103,8 @@ def job_of_row(row: tuple[Any, ...], request: dict[str, Any] | None = None) -> C
         version=int(row[25]),
         error=None if error is None else msgspec.convert(error, JobError),
         tags=_texts_of(from_json(row[27])),
+        held=bool(row[28]),
+        limit_key=row[29],
         request=request,
     )
 

@@ -64,7 +64,7 @@ class OracleJobStorage(RunStorage, AdministrationStorage):
     ) -> str:
         """Put a job into its queue; returns its id.
 
-        limit_key: what the job puts load on, see `set_key_limit`. The id is made here, so that a connection
+        limit_key: what the job puts load on, see `set_key_limit`; the request's own if None. The id is made here, so that a connection
         that dies during the commit leaves no doubt: the row is there or it is not. Raises ConflictError if a
         job with this unique key waits or runs already.
         """
@@ -80,7 +80,7 @@ class OracleJobStorage(RunStorage, AdministrationStorage):
             "due_at": None if due_at is None else to_database(due_at),
             "max_attempts": request.max_attempts,
             "unique_key": unique_key,
-            "limit_key": limit_key,
+            "limit_key": limit_key or request.limit_key,
             "new_id": new_id,
         }
         sql = """
@@ -125,6 +125,7 @@ class OracleJobStorage(RunStorage, AdministrationStorage):
                                             ,in_queue_name => :queue_name
                                             ,in_priority => :priority
                                             ,in_max_attempts => :max_attempts
+                                            ,in_limit_key => :limit_key
                                             ,in_job_id => :new_id);
             end;"""
         rows = []
@@ -137,6 +138,7 @@ class OracleJobStorage(RunStorage, AdministrationStorage):
                 "queue_name": request.queue,
                 "priority": request.priority,
                 "max_attempts": request.max_attempts,
+                "limit_key": request.limit_key,
                 "new_id": new_id,
             }
             block, all_binds = audited(sql, binds, deed)

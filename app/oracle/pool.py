@@ -239,8 +239,10 @@ class OraclePool:
         )
 
     async def _set_up(self, connection: Connection, requested_tag: str | None) -> None:
-        """Once per new session: product SQL names Concord's tables and packages without their owner."""
+        """Once per new session: product SQL names Concord's tables and packages without their owner. And a database
+        whose language is not English sorts text by its alphabet: then no index delivers the order of a claim."""
         await connection.execute(f"alter session set current_schema = {self._settings.db_owner}")
+        await connection.execute("alter session set nls_sort = binary nls_comp = binary")
 
 
 def _noticed(task: asyncio.Future[Any]) -> None:

@@ -155,7 +155,7 @@ def _binds(
         "queue_name": wanted.request.queue,
         "priority": wanted.request.priority,
         "max_attempts": wanted.request.max_attempts,
-        "limit_key": None,
+        "limit_key": wanted.request.limit_key,
         "request_config": wanted.request.to_json(),
     }
 

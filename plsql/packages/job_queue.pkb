@@ -590,7 +590,7 @@ create or replace package body job_queue is
            from comparison_jobs j
           where case when j.status = 'PENDING' and j.ready = 1 then j.queue_name end = in_queue_name
             and not exists (
-                   select /*+ no_unnest */ 1
+                   select /*+ no_unnest push_subq */ 1
                      from job_limits l
                     where l.limit_key = case when j.status = 'PENDING' and j.ready = 1 then j.limit_key end
                       and l.max_running <= (
