@@ -44,10 +44,12 @@ class LoadedTable:
         schema = pa.schema([(f"c{n}", value_type.storage) for n, value_type in enumerate(self._types)])
         connection.from_arrow(schema.empty_table()).create(name)
         self._rows = 0
+        connection.begin()  # committed batch by batch, rows would be rewritten again and again
         for batch in _stored(source, side, columns, schema):
             connection.from_arrow(pa.Table.from_batches([batch])).insert_into(name)
             self._rows += batch.num_rows
             tick(self._rows)
+        connection.commit()
 
     def rows(self) -> int:
         return self._rows
