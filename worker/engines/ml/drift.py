@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from worker.engines.layout import ComparedColumn
-from worker.engines.ml.measures import Shift, shift_of_categories, shift_of_numbers
+from worker.engines.ml.measures import Numbers, Shift, shift_of_categories, shift_of_numbers
 from worker.engines.values import NUMERIC, Kind
 
 JENSEN_SHANNON = WASSERSTEIN = 0.1
@@ -85,11 +85,14 @@ def _shift(column: ComparedColumn, a: pa.ChunkedArray, b: pa.ChunkedArray) -> tu
     return "categories", shift_of_categories(*_categories(a, b))
 
 
-def _of_numbers(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> Shift | None:
+def _of_numbers(a: Numbers, b: Numbers) -> Shift | None:
     return shift_of_numbers(a, b) if a.size and b.size else None
 
 
-def _numbers(values: pa.ChunkedArray, kind: Kind) -> npt.NDArray[np.float64]:
+def _numbers(values: pa.ChunkedArray, kind: Kind) -> Numbers:
+    if kind is Kind.INTEGER:
+        whole: npt.NDArray[np.int64] = values.to_numpy()
+        return whole
     if kind in _INSTANTS:
         return _as_floats(values.cast(pa.int64())) / 1e6
     numbers = _as_floats(values)

@@ -19,12 +19,14 @@ from scipy.special import chdtrc  # type: ignore[import-untyped]
 from scipy.stats import kstwo  # type: ignore[import-untyped]
 
 Floats = npt.NDArray[np.float64]
+Numbers = Floats | npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int64]
 
 FEW_VALUES = 20
 _FILL = 1e-4
 _GRID = 4  # whole numbers within a range of so many times their count are counted, not sorted
 _LEAST_DEVIATION = 1e-3
+_NO_DISTANCE = 0.25  # times the root of the count; up to here the p-value is 1 but for 3e-8, and dear
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,43 +41,51 @@ class Shift:
     chi_square_p_value: float | None = None
 
 
-def shift_of_numbers(a: Floats, b: Floats) -> Shift:
+def shift_of_numbers(a: Numbers, b: Numbers) -> Shift:
     """Both without NULL and NaN, finite, not empty."""
-    points, below_a, below_b = _counted(a, b)
+    points, counts_a, counts_b = _counted(a, b)
+    below_a, below_b = np.cumsum(counts_a), np.cumsum(counts_b)
     apart = np.abs(below_a / a.size - below_b / b.size)
     area = float(np.dot(apart[:-1], np.diff(points)))
-    counts = np.diff(below_a, prepend=0), np.diff(below_b, prepend=0)
-    if np.count_nonzero(counts[0]) > FEW_VALUES:
+    if np.count_nonzero(counts_a) > FEW_VALUES:
         edges = np.linspace(points[0], points[-1], int(np.ceil(np.log2(a.size + b.size))) + 2)
         at = np.searchsorted(points, edges[:-1], "left")  # a bin holds its lower edge, the last one both
         counts_a, counts_b = (_sums(below, at) for below in (below_a, below_b))
     else:
-        present = (counts[0] + counts[1]) > 0
-        counts_a, counts_b = counts[0][present], counts[1][present]
-    effective = a.size * b.size / (a.size + b.size)
+        present = (counts_a + counts_b) > 0
+        counts_a, counts_b = counts_a[present], counts_b[present]
+    effective = np.round(a.size * b.size / (a.size + b.size))
+    distance = apart.max()
+    certain = distance * np.sqrt(effective) <= _NO_DISTANCE
     return Shift(
         psi=_psi(counts_a, counts_b),
         jensen_shannon=_jensen_shannon(counts_a, counts_b),
         bins=counts_a.size,
         wasserstein=area / max(float(a.std()), _LEAST_DEVIATION),
-        ks_p_value=float(np.clip(kstwo.sf(apart.max(), np.round(effective)), 0, 1)),
+        ks_p_value=1.0 if certain else float(np.clip(kstwo.sf(distance, effective), 0, 1)),
     )
 
 
-def _counted(a: Floats, b: Floats) -> tuple[Floats, Counts, Counts]:
-    """Points in ascending order, and how many values of a and of b are not above each.
+def _counted(a: Numbers, b: Numbers) -> tuple[Floats, Counts, Counts]:
+    """Points in ascending order, and how many values of a and of b each is.
 
     Whole numbers of a narrow range are counted without sorting; each number of the range is then a point.
     """
     low, high = min(a.min(), b.min()), max(a.max(), b.max())
-    if high - low <= _GRID * (a.size + b.size) and not (np.mod(a, 1).any() or np.mod(b, 1).any()):
-        width = int(high - low) + 1
-        counts = (np.bincount((side - low).astype(np.int64), minlength=width) for side in (a, b))
-        below_a, below_b = (np.cumsum(count) for count in counts)
-        return low + np.arange(width), below_a, below_b
+    if int(high) - int(low) <= _GRID * (a.size + b.size) and _is_whole(a) and _is_whole(b):
+        width = int(high) - int(low) + 1
+        one, other = (
+            np.bincount((side - low).astype(np.int64, copy=False), minlength=width) for side in (a, b)
+        )
+        return np.arange(width) + float(low), one, other
+    a, b = a.astype(np.float64), b.astype(np.float64)
     points = np.unique(np.concatenate([a, b]))
-    below_a, below_b = (np.searchsorted(np.sort(side), points, "right") for side in (a, b))
-    return points, below_a, below_b
+    one, other = (np.searchsorted(np.sort(side), points, "right") for side in (a, b))
+    return points, np.diff(one, prepend=0), np.diff(other, prepend=0)
+
+
+def _is_whole(numbers: Numbers) -> bool:
+    return numbers.dtype == np.int64 or not np.mod(numbers, 1).any()
 
 
 def shift_of_categories(a: Counts, b: Counts) -> Shift:
