@@ -77,7 +77,7 @@ def _counted(a: Numbers, b: Numbers) -> tuple[Floats, Counts, Counts]:
         one, other = (
             np.bincount((side - low).astype(np.int64, copy=False), minlength=width) for side in (a, b)
         )
-        return np.arange(width) + float(low), one, other
+        return np.arange(width, dtype=np.float64) + float(low), one, other
     a, b = a.astype(np.float64), b.astype(np.float64)
     points = np.unique(np.concatenate([a, b]))
     one, other = (np.searchsorted(np.sort(side), points, "right") for side in (a, b))
