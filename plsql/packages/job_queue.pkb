@@ -46,7 +46,7 @@ create or replace package body job_queue is
    );
 
    type t_rowid_list              is table of rowid index by pls_integer;
-   type t_number_by_key           is table of number index by varchar2(512);
+   type t_number_by_key           is table of number index by job_limits.limit_key%type;
 
    function utc_now return timestamp is
    begin
