@@ -38,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     _add_worker(commands)
     _add_check(commands)
     _add_db(commands)
+    _add_audit(commands)
     _add_local(commands)
     arguments = parser.parse_args(argv)
     try:
@@ -220,6 +221,33 @@ def _run_db(arguments: argparse.Namespace) -> int:
     from app.oracle.command import run
 
     return run(arguments)
+
+
+def _add_audit(commands: Commands) -> None:
+    parser = commands.add_parser("audit", help="look whether anybody tampered with the audit trail")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    verify = actions.add_parser(
+        "verify",
+        help="follow the chain of hashes from the first entry to the last",
+        description="Names the first entry that was changed, added or taken out. Exit status: 0 whole, 1 tampered "
+        "with, 2 could not be read. Prints the hash of the newest entry: keep it elsewhere, and give it next time.",
+    )
+    verify.add_argument(
+        "--expect", metavar="HASH", help="a hash that was printed before: an entry must still have it"
+    )
+    verify.set_defaults(run=_run_audit_verify)
+
+
+def _run_audit_verify(arguments: argparse.Namespace) -> int:
+    from app.accounts.audit_command import verify
+    from app.settings import Settings, SettingsError
+
+    try:
+        settings = Settings.from_env()
+    except SettingsError as error:
+        print(f"concord: {error}", file=sys.stderr)
+        return 2
+    return verify(settings, arguments.expect)
 
 
 def _add_local(commands: Commands) -> None:

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-import oracledb
 
-from app.oracle.pool import OraclePool, Out, to_database
+from app.oracle.pool import OraclePool, to_database
 
 MAX_PAGE = 1000
+_FIRST_HASH = "0" * 64
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +45,15 @@ class AuditFilter:
     limit: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Entries that follow from each other, the hash of the last of them, and what is wrong behind it."""
+
+    entries: int
+    head: str
+    fault: str | None
+
+
 class AuditStore:
     """AUDIT_LOG. Every method raises OracleError."""
 
@@ -75,21 +84,73 @@ class AuditStore:
         rows = await self._pool.rows("read audit", sql, {**binds, "row_limit": wanted.limit})
         return [_entry(row) for row in rows]
 
-    async def first_fault(self) -> str | None:
-        """What is wrong with the chain; None if it is whole. Reads all of it."""
-        outs = await self._pool.block(
-            "check audit",
-            "begin :fault := audit_trail.first_fault; end;",
-            {"fault": Out(oracledb.DB_TYPE_VARCHAR, 800)},
-            idempotent=True,
-        )
-        fault: str | None = outs["fault"]
-        return fault
+    async def verify(self, expected_hash: str | None = None) -> Verified:
+        """Follow the whole chain up to its head, a page at a time; however long it is, no call takes long.
 
-    async def head(self) -> tuple[int, str | None]:
-        """Number and hash of the newest entry."""
-        newest = await self.entries(AuditFilter(limit=1))
-        return (newest[0].audit_id, newest[0].row_hash) if newest else (0, None)
+        The database hashes each row anew by itself, without package AUDIT_TRAIL. expected_hash: of an entry, kept
+        elsewhere, that the chain must hold.
+        """
+        sql = "select audit_id, row_hash from audit_head where head_id = 1"
+        # The head first: entries that come meanwhile are beyond it, and no fault.
+        head_id, head_hash = (await self._pool.rows("audit head", sql))[0]
+        number, previous = 0, _FIRST_HASH
+        found = expected_hash is None
+        while number < head_id:
+            page = await self._links(number)
+            if not page:
+                return Verified(
+                    number, previous, f"Entries after {number} are missing; the last had number {head_id}."
+                )
+            for audit_id, previous_hash, row_hash, computed in page:
+                number += 1
+                if audit_id != number:
+                    return Verified(number - 1, previous, f"Entry {number} is missing.")
+                if previous_hash != previous:
+                    fault = f"Entry {number} does not follow from the one before."
+                    return Verified(number - 1, previous, fault)
+                if row_hash != computed:
+                    return Verified(number - 1, previous, f"Entry {number} was changed.")
+                previous = row_hash
+                found = found or row_hash == expected_hash
+                if number == head_id:
+                    break
+        if previous != head_hash:
+            fault = f"Entry {number} is not the one that the head of the chain names."
+            return Verified(number - 1, previous, fault)
+        if not found:
+            return Verified(
+                number, previous, f"No entry has the hash {expected_hash}: the chain was made anew."
+            )
+        return Verified(number, previous, None)
+
+    async def _links(self, after: int) -> list[tuple[int, str, str, str]]:
+        """Number, hash before, hash, and the hash that it should be, as AUDIT_TRAIL.ROW_HASH says."""
+        sql = """
+            select a.audit_id
+                  ,a.previous_hash
+                  ,a.row_hash
+                  ,rawtohex(
+                      standard_hash(
+                         a.previous_hash
+                         || '|' || to_char(a.audit_id)
+                         || '|' || to_char(a.logged_at, 'YYYY-MM-DD HH24:MI:SS.FF6')
+                         || '|' || nvl2(a.actor, rawtohex(standard_hash(a.actor, 'SHA256')), '-')
+                         || '|' || nvl2(a.action, rawtohex(standard_hash(a.action, 'SHA256')), '-')
+                         || '|' || nvl2(a.target, rawtohex(standard_hash(a.target, 'SHA256')), '-')
+                         || '|' || nvl2(a.outcome, rawtohex(standard_hash(a.outcome, 'SHA256')), '-')
+                         || '|' || nvl2(a.before_value, rawtohex(standard_hash(a.before_value, 'SHA256')), '-')
+                         || '|' || nvl2(a.after_value, rawtohex(standard_hash(a.after_value, 'SHA256')), '-')
+                         || '|' || nvl2(a.address, rawtohex(standard_hash(a.address, 'SHA256')), '-')
+                         || '|' || nvl2(a.agent, rawtohex(standard_hash(a.agent, 'SHA256')), '-')
+                         || '|' || nvl2(a.request_id, rawtohex(standard_hash(a.request_id, 'SHA256')), '-')
+                        ,'SHA256'
+                      )
+                   )
+              from audit_log a
+             where a.audit_id > :after
+             order by a.audit_id
+             fetch first :row_limit rows only"""
+        return await self._pool.rows("check audit", sql, {"after": after, "row_limit": MAX_PAGE})
 
 
 def _entry(row: tuple[Any, ...]) -> AuditEntry:

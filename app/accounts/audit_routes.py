@@ -19,7 +19,7 @@ from litestar.params import Parameter
 from litestar.response import Stream
 from msgspec import Meta
 
-from app.accounts.audit import MAX_PAGE, AuditEntry, AuditFilter
+from app.accounts.audit import MAX_PAGE, AuditEntry, AuditFilter, Verified
 from app.accounts.permissions import Permission, needs
 from app.envelope import Envelope, documented, errors_of, ok
 
@@ -48,11 +48,11 @@ class AuditCheck(msgspec.Struct, frozen=True):
 
     intact: bool
     fault: Annotated[str | None, Meta(description="The first thing that is wrong.")]
-    entries: int
+    entries: Annotated[int, Meta(description="That follow from each other.")]
     head: Annotated[
-        str | None,
+        str,
         Meta(
-            description="Hash of the newest entry. Keep it elsewhere: who can write the table can forge the chain, "
+            description="Hash of the last of them. Keep it elsewhere: who can write the table can forge the chain, "
             "but not make it hold this hash."
         ),
     ]
@@ -169,9 +169,9 @@ async def export_audit(
 )
 async def check_audit(state: State) -> Envelope[AuditCheck]:
     """Reads all of it."""
-    number, head = await state.audit.head()
-    fault = await state.audit.first_fault()
-    return ok(AuditCheck(fault is None, fault, number, head), fault or "The chain is whole.")
+    found: Verified = await state.audit.verify()
+    check = AuditCheck(found.fault is None, found.fault, found.entries, found.head)
+    return ok(check, found.fault or "The chain is whole.")
 
 
 def _line(values: tuple[object, ...]) -> str:

@@ -19,6 +19,7 @@ grant read on login_sessions to &app_user;
 grant read on api_keys to &app_user;
 grant read on signing_keys to &app_user;
 grant read on audit_log to &app_user;
+grant read on audit_head to &app_user;
 grant read on schema_migrations to &app_user;
 grant read on queue_depth_v to &app_user;
 grant read on running_jobs_v to &app_user;

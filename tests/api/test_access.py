@@ -14,6 +14,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from app.accounts import signing
+from app.accounts.audit_command import verify
 from app.accounts.permissions import MATRIX, NEVER_BY_KEY, Permission, Role
 from app.main import create_app
 from app.settings import Settings
@@ -445,10 +446,25 @@ def test_the_audit_comes_in_pages_and_as_csv(admin: Caller) -> None:
     assert len(text.splitlines()) == 1 + len(admin.data("GET", "/audit?limit=1000&action=login")["items"])
 
 
-def test_a_changed_or_missing_row_of_the_audit_is_found(admin: Caller, database: Instance) -> None:
+def test_a_changed_or_missing_row_of_the_audit_is_found(
+    admin: Caller, database: Instance, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def findings() -> tuple[str | None, str | None, int]:
+        """What the route, the package and the command say; the command's exit status."""
+        status = verify(settings, None)
+        printed = capsys.readouterr().out
+        with database.connect() as connection, connection.cursor() as cursor:
+            of_package = cursor.callfunc("concord.audit_trail.first_fault", str)
+        of_route = admin.data("GET", "/audit/check")["fault"]
+        assert (of_route or "The chain is whole") in printed
+        return of_route, of_package, status
+
+    assert findings() == (None, None, 0)
     check = admin.data("GET", "/audit/check")
-    assert (check["intact"], check["fault"]) == (True, None)
     number = check["entries"]
+    assert verify(settings, check["head"]) == 0
+    assert verify(settings, "0" * 64) == 1
+    assert "the chain was made anew" in capsys.readouterr().out
     with database.connect() as connection, connection.cursor() as cursor:
         cursor.execute("drop trigger concord.audit_log_append_only_trg")
         update = "update concord.audit_log set actor = :actor where audit_id = :audit_id"
@@ -456,10 +472,18 @@ def test_a_changed_or_missing_row_of_the_audit_is_found(admin: Caller, database:
         (actor,) = cursor.fetchone()
         cursor.execute(update, ["somebody", number])
         connection.commit()
-        assert admin.data("GET", "/audit/check")["fault"] == f"Entry {number} was changed."
+        sentence = f"Entry {number} was changed."
+        assert findings() == (sentence, sentence, 1)
         cursor.execute(update, [actor, number])
         connection.commit()
         assert admin.data("GET", "/audit/check")["intact"]
         cursor.execute("delete from concord.audit_log where audit_id = 3")
         connection.commit()
-    assert admin.data("GET", "/audit/check")["fault"] == "Entry 3 is missing."
+    assert findings() == ("Entry 3 is missing.", "Entry 3 is missing.", 1)
+
+
+def test_an_audit_trail_that_cannot_be_read_is_not_called_whole(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verify(dataclasses.replace(settings, db_password="wrong"), None) == 2
+    assert capsys.readouterr().err.startswith("concord: ")
