@@ -257,9 +257,19 @@ def _add_local(commands: Commands) -> None:
         description="Prints `ready HOST:PORT/SERVICE` when it accepts connections. Connect as SYSTEM with the "
         "password in the file. It is a stand-in for an Oracle Database, never a place for real data.",
     )
+    parser.add_argument("--port", type=int, default=1521, help="to listen on (0 = any free one)")
     parser.add_argument(
-        "--port", type=int, default=1521, help="to listen on, loopback only (0 = any free one)"
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on; beyond loopback only with --tls-certificate, --tls-key and --password-file",
     )
+    parser.add_argument(
+        "--tls-certificate",
+        type=Path,
+        metavar="FILE",
+        help="certificate (PEM, its chain behind it): clients then connect to tcps://HOST:PORT/SERVICE",
+    )
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its key (PEM, not encrypted)")
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="data folder (default CONCORD_HOME/database)"
     )
@@ -278,11 +288,19 @@ def _run_local(arguments: argparse.Namespace) -> int:
     from app.localdb.server import LocalDatabaseError, run
 
     home = home_folder()
+    given = arguments.password_file
+    own_password = given is not None and given.is_file()
+    tls = (arguments.tls_certificate, arguments.tls_key)
+    if (tls[0] is None) != (tls[1] is None):
+        return _fail("Give --tls-certificate and --tls-key together.")
     try:
         return run(
+            host=arguments.host,
+            certificate=tls if tls[0] else None,
+            own_password=own_password,
             data=arguments.data or home / "database",
             port=arguments.port,
-            password=secret_from(arguments.password_file or home / "system-password"),
+            password=secret_from(given or home / "system-password"),
             play=arguments.play,
         )
     except (LocalDatabaseError, OSError) as error:

@@ -251,12 +251,14 @@ class Connection:
         # A long pipeline: PostgreSQL answers while we still send. Read what comes, or both would block.
         view, sent = memoryview(data), 0
         self._socket.setblocking(False)
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN | select.POLLOUT)
         try:
             while sent < len(data):
-                readable, writable, _ = select.select([self._socket], [self._socket], [])
-                if readable:
+                ((_, events),) = poll.poll()
+                if events & ~select.POLLOUT:
                     self._receive()
-                if writable:
+                if events & select.POLLOUT:
                     sent += self._socket.send(view[sent : sent + _RECEIVE])
         except OSError as error:
             raise PgGone(str(error)) from error
@@ -270,8 +272,10 @@ class Connection:
             raise PgGone(str(error)) from error
 
     def _readable(self, timeout: float | None = 0.0) -> bool:
+        poll = select.poll()
         try:
-            return bool(select.select([self._socket], [], [], timeout)[0])
+            poll.register(self._socket, select.POLLIN)
+            return bool(poll.poll(None if timeout is None else timeout * 1000))
         except (OSError, ValueError) as error:
             raise PgGone(str(error)) from error
 

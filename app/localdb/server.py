@@ -1,6 +1,6 @@
 """The local database's listener: accepts clients, one thread for each, and closes them cleanly.
 
-It listens on loopback addresses only: it is a database for demonstrations and tests.
+It is a database for demonstrations and tests: beyond loopback addresses it listens with TLS only.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import itertools
 import logging
 import signal
 import socket
+import ssl
 import threading
 from pathlib import Path
 
+from app.localdb.tls import TlsError, plain_end, server_context
 from app.localdb.wire.backend import Backend
 from app.localdb.wire.connection import Connection
 from app.localdb.wire.constants import Packet
@@ -28,8 +30,10 @@ DEFAULT_PORT = 1521
 MAX_CONNECTIONS = 300
 MAX_REQUEST = 1 << 30  # bytes; a direct path load may send as much at once
 WATCH_INTERVAL = 0.05  # seconds between looks for cancels of running statements
+ACCEPT_PAUSE = 0.1  # seconds before the next try when a connection could not be accepted (no more files)
 STOP_TIMEOUT = 10.0  # seconds for connections to end when the server stops
 REFUSED_FULL = b"(DESCRIPTION=(ERR=12516)(ERROR_STACK=(ERROR=(CODE=12516)(EMFI=4))))"
+LEAST_PASSWORD = 12  # characters of SYSTEM's password when other machines may log in
 FIRST_NUMBER = 60_000  # session numbers of connections without a session
 
 
@@ -46,15 +50,14 @@ class Server:
         host: str = LOOPBACK,
         port: int = 0,
         *,
+        tls: ssl.SSLContext | None = None,
         max_connections: int = MAX_CONNECTIONS,
         max_request: int = MAX_REQUEST,
     ) -> None:
-        """Port 0 takes a free one; `address` tells which. Raises LocalDatabaseError for an address that other
-        machines reach: what travels here is not encrypted, and the database is for trials."""
-        if not _is_loopback(host):
-            raise LocalDatabaseError(
-                f"The local database listens on loopback addresses only, not on {host}: it is for this machine."
-            )
+        """Port 0 takes a free one; `address` tells which. With `tls` every client must speak it. Raises
+        LocalDatabaseError for an address that other machines reach and no `tls`."""
+        _check_address(host, tls)
+        self._tls = tls
         self.backend = backend
         self.max_request = max_request
         self.throttle = Throttle()
@@ -78,9 +81,10 @@ class Server:
 
     @property
     def dsn(self) -> str:
-        """What a client gives as its DSN: host:port/service."""
+        """What a client gives as its DSN: [tcps://]host:port/service."""
         host, port = self.address
-        return f"{host}:{port}/{self.backend.service}"
+        place = f"[{host}]" if ":" in host else host
+        return f"{'tcps://' if self._tls else ''}{place}:{port}/{self.backend.service}"
 
     def next_number(self) -> int:
         return next(self._numbers)
@@ -131,12 +135,17 @@ class Server:
             try:
                 sock, peer = listener.accept()
             except OSError as error:
-                if not self._stopping.is_set():
-                    log.error("the listener ended: %s", error)
-                return
+                if not self._stopping.wait(ACCEPT_PAUSE):
+                    log.error("a connection was not accepted: %s", error)
+                continue
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            self._welcome(sock, f"{peer[0]}:{peer[1]}")
+            address = f"{peer[0]}:{peer[1]}"
+            try:
+                self._welcome(plain_end(self._tls, sock, address) if self._tls else sock, address)
+            except (OSError, RuntimeError) as error:  # no more files, no more threads
+                log.error("connection %s was not served: %s", address, error)
+                sock.close()
 
     def _welcome(self, sock: socket.socket, address: str) -> None:
         with self._lock:
@@ -167,6 +176,14 @@ class Server:
                 connection.watch()
 
 
+def _check_address(host: str, tls: ssl.SSLContext | None) -> None:
+    if tls is None and not _is_loopback(host):
+        raise LocalDatabaseError(
+            f"Without TLS the local database listens on loopback addresses only, not on {host}: give it a"
+            " certificate and its key (--tls-certificate, --tls-key)."
+        )
+
+
 def _is_loopback(host: str) -> bool:
     """Whether every address of `host` is one that only this machine reaches."""
     try:
@@ -189,14 +206,34 @@ def _refuse(sock: socket.socket) -> None:
         sock.close()
 
 
-def run(data: Path, port: int, password: str, play: str) -> int:
+def run(
+    data: Path,
+    port: int,
+    password: str,
+    play: str,
+    *,
+    host: str = LOOPBACK,
+    certificate: tuple[Path, Path] | None = None,
+    own_password: bool = False,
+) -> int:
     """Run the local database in this process until SIGTERM or SIGINT; the exit status.
 
-    Prints `ready HOST:PORT/SERVICE` when it accepts. Raises LocalDatabaseError when it cannot start.
+    Prints `ready DSN` when it accepts. `certificate` and its key (files) make it speak TLS; beyond loopback it has
+    to, and the password has to be the operator's own. Raises LocalDatabaseError when it cannot start.
     """
     from app.localdb.database import Database
     from app.localdb.postgres import PostgresError
 
+    try:
+        tls = server_context(*certificate) if certificate else None
+    except TlsError as error:
+        raise LocalDatabaseError(str(error)) from error
+    _check_address(host, tls)
+    if not _is_loopback(host) and (not own_password or len(password) < LEAST_PASSWORD):
+        raise LocalDatabaseError(
+            f"To listen on {host}, beyond this machine, give a password file of your own with a password of at"
+            f" least {LEAST_PASSWORD} characters (--password-file)."
+        )
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
@@ -206,7 +243,7 @@ def run(data: Path, port: int, password: str, play: str) -> int:
     except PostgresError as error:
         raise LocalDatabaseError(str(error)) from error
     try:
-        server = Server(database, port=port)
+        server = Server(database, host, port, tls=tls)
         server.start()
         try:
             print(f"ready {server.dsn}", flush=True)  # noqa: T201

@@ -1,38 +1,59 @@
-"""Slows down guessing of passwords: each further failure of a user name costs twice as long."""
+"""Slows down guessing of passwords: each further failure of a user name costs twice as long, and attempts for one
+name take turns, however many connections make them."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.localdb.errors import OracleError
 
 FREE_FAILURES = 3
 FIRST_DELAY = 0.1  # seconds
 MAX_DELAY = 5.0
+LONGEST_WAIT = 20.0  # who would wait longer for his turn is turned away
 FORGET_AFTER = 300.0
 MAX_NAMES = 1000
+
+
+@dataclass(slots=True)
+class _Failures:
+    count: int = 0
+    last: float = 0.0  # when
+    busy_until: float = 0.0  # the turns that are given out
 
 
 class Throttle:
     """Failed logins by user name; shared by all connections of a server."""
 
-    def __init__(self) -> None:
-        self._failures: dict[str, tuple[int, float]] = {}
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failures: dict[str, _Failures] = {}  # the latest failure last
         self._lock = threading.Lock()
 
     def delay(self, user: str) -> float:
-        """Seconds to wait before the next attempt of `user` is looked at."""
+        """Seconds to wait before this attempt of `user` is looked at. Raises ORA-28000 when too many wait."""
+        now = self._clock()
         with self._lock:
-            count, last = self._failures.get(user.upper(), (0, 0.0))
-        if count < FREE_FAILURES or time.monotonic() - last > FORGET_AFTER:
-            return 0.0
-        return min(FIRST_DELAY * 2.0 ** (count - FREE_FAILURES), MAX_DELAY)
+            found = self._failures.get(user.upper())
+            if found is None or found.count < FREE_FAILURES or now - found.last > FORGET_AFTER:
+                return 0.0
+            pause = min(FIRST_DELAY * 2.0 ** min(found.count - FREE_FAILURES, 20), MAX_DELAY)
+            turn = max(found.busy_until, now) + pause
+            if turn - now > LONGEST_WAIT:
+                raise OracleError(28000, "The account is locked: too many failed logins; try again later.")
+            found.busy_until = turn
+            return turn - now
 
     def failed(self, user: str) -> None:
         with self._lock:
-            count, _ = self._failures.get(user.upper(), (0, 0.0))
+            found = self._failures.pop(user.upper(), None) or _Failures()
             if len(self._failures) >= MAX_NAMES:
-                self._failures.clear()
-            self._failures[user.upper()] = (count + 1, time.monotonic())
+                del self._failures[next(iter(self._failures))]
+            found.count, found.last = found.count + 1, self._clock()
+            self._failures[user.upper()] = found
 
     def succeeded(self, user: str) -> None:
         with self._lock:

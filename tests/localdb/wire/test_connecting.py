@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+import time
 
 import oracledb
 import pytest
 
+from app.localdb.errors import OracleError
 from app.localdb.server import LocalDatabaseError, Server
-from app.localdb.wire.throttle import FIRST_DELAY, FREE_FAILURES, Throttle
+from app.localdb.wire.throttle import FIRST_DELAY, FORGET_AFTER, FREE_FAILURES, MAX_NAMES, Throttle
 from tests.localdb.fake_backend import FakeBackend
 from tests.localdb.wire.outcomes import dml
 
@@ -165,16 +167,46 @@ def test_privileged_and_proxy_logons_are_refused(server: Server) -> None:
 
 
 def test_guessing_passwords_becomes_slow() -> None:
-    throttle = Throttle()
+    now = [1000.0]
+    throttle = Throttle(lambda: now[0])
     for _ in range(FREE_FAILURES):
         assert throttle.delay("scott") == 0
         throttle.failed("scott")
-    assert throttle.delay("SCOTT") == FIRST_DELAY
-    throttle.failed("Scott")
-    assert throttle.delay("scott") == 2 * FIRST_DELAY
+    for factor in (1, 2, 4):
+        assert throttle.delay("SCOTT") == pytest.approx(factor * FIRST_DELAY)
+        now[0] += factor * FIRST_DELAY
+        throttle.failed("Scott")
     assert throttle.delay("other") == 0
     throttle.succeeded("scott")
     assert throttle.delay("scott") == 0
+
+
+def test_guesses_over_many_connections_take_turns_and_do_not_push_a_name_out() -> None:
+    now = [1000.0]
+    throttle = Throttle(lambda: now[0])
+    for _ in range(50):
+        throttle.failed("scott")
+    assert [throttle.delay("scott") for _ in range(4)] == [5.0, 10.0, 15.0, 20.0]
+    with pytest.raises(OracleError, match="ORA-28000"):
+        throttle.delay("scott")
+    for number in range(MAX_NAMES - 1):
+        throttle.failed(f"name {number}")
+    now[0] += 20.0
+    assert throttle.delay("scott") == 5.0
+    now[0] += FORGET_AFTER
+    assert throttle.delay("scott") == 0.0
+
+
+def test_a_wrong_password_is_answered_later_each_time(server: Server) -> None:
+    def seconds() -> float:
+        began = time.monotonic()
+        with pytest.raises(oracledb.DatabaseError, match="ORA-01017"):
+            oracledb.connect(user="scott", password="wrong", dsn=server.dsn)
+        return time.monotonic() - began
+
+    for _ in range(FREE_FAILURES + 1):
+        seconds()
+    assert seconds() >= 2 * FIRST_DELAY
 
 
 def test_a_request_larger_than_the_limit_ends_the_connection(backend: FakeBackend) -> None:
