@@ -32,6 +32,7 @@ from app.oracle.errors import (
     ArgumentError,
     ConflictError,
     DatabaseUnavailableError,
+    ForeignSourceError,
     NotFoundError,
     OracleError,
 )
@@ -230,6 +231,10 @@ def _on_oracle_error(_: Request[Any, Any, Any], error: OracleError) -> Response[
     if isinstance(error, DatabaseUnavailableError):
         log.warning("database unavailable", code=error.code, sentence=error.sentence)
         return failure(503, error.sentence, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+    if isinstance(error, ForeignSourceError):
+        log.warning("connection failed", code=error.code, sentence=error.sentence)
+        retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.retryable else None
+        return failure(503 if error.retryable else 422, error.sentence, headers=retry)
     log.error("database error", code=error.code, sentence=error.sentence, exc_info=error)
     if error.misconfigured:
         return failure(

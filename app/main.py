@@ -30,6 +30,8 @@ from app.accounts.presence import Presence
 from app.accounts.signing import SigningKeys
 from app.accounts.store import AccountStore
 from app.accounts.tokens import Tokens
+from app.connections import routes as connection_routes
+from app.connections.catalog import Catalog, Places
 from app.dashboard import routes as dashboard_routes
 from app.dashboard.routes import Dashboard
 from app.dashboard.store import DashboardStore
@@ -37,7 +39,6 @@ from app.envelope import EXCEPTION_HANDLERS
 from app.jobs import actions, queues, stream, submit
 from app.jobs import routes as job_routes
 from app.jobs.live import EVENT_STREAM, WEBSOCKET, LiveJobs
-from app.jobs.plan import Places
 from app.jobs.socket import job_socket
 from app.jobs.store import OracleJobStorage
 from app.jobs.system import SystemFeed
@@ -45,7 +46,6 @@ from app.ops import health
 from app.ops.edge import Edge
 from app.ops.logs import configure_logging
 from app.ops.metrics import Metrics, metrics
-from app.oracle.dictionary import Dictionary
 from app.oracle.errors import OracleError
 from app.oracle.pool import OraclePool
 from app.profiles import routes as profile_routes
@@ -111,8 +111,7 @@ def create_app(settings: Settings) -> Litestar:
             "logins": logins,
             "audit": AuditStore(pool),
             "session_seconds": settings.session_hours * 3600,
-            "dictionary": Dictionary(pool, user=settings.db_user, hidden_owner=settings.db_owner),
-            "places": Places(settings.files, queries=bool(settings.query_user)),
+            "catalog": Catalog.of(settings, pool, Places(settings.files, queries=bool(settings.query_user))),
             "tokens": tokens,
             "signing_keys": signing_keys,
             "gate": gate,
@@ -162,6 +161,7 @@ def create_app(settings: Settings) -> Litestar:
             mismatches.router,
             schedule_routes.router,
             profile_routes.router,
+            connection_routes.router,
             dashboard_routes.router,
             health.router,
         ],

@@ -19,6 +19,8 @@ from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self, cast, get_args, get_type_hints
 
+from app.connections.keyring import Keyring, KeyringError
+
 _OURS = re.compile(r"CONCORD_(?!TEST_)")  # CONCORD_TEST_* steers the project's own tests
 
 WakeupMode = Literal["cqn", "poll"]
@@ -125,6 +127,12 @@ class Settings:
         "WebSockets and event streams that one user may hold open at one API process; 0 = no limit",
         minimum=0,
     )
+    connection_keys: str = knob(
+        "",
+        "encrypt the passwords of connections, each base64 of 32 bytes (`concord connections new-key`), the same for API "
+        "and workers; several separated by blanks: the first encrypts, all decrypt; without one none is stored",
+        secret=True,
+    )
     cors_origins: str = knob(
         "",
         "origins whose pages may call the API, separated by blanks, e.g. https://dash.example.com; none if absent",
@@ -183,6 +191,10 @@ class Settings:
             )
         if any(len(secret.encode()) < 32 for secret in self.jwt_secrets):
             raise SettingsError("CONCORD_JWT_SECRET is shorter than 32 bytes.")
+        try:
+            self.keyring  # noqa: B018 - tells at once of keys that cannot be read
+        except KeyringError as error:
+            raise SettingsError(f"CONCORD_CONNECTION_KEYS: {error}.") from None
 
     @property
     def jwt_secrets(self) -> list[str]:
@@ -193,6 +205,11 @@ class Settings:
     def results(self) -> Path:
         """The folder of result files: those of one attempt at a job are in JOB_ID/RUN_TOKEN below it."""
         return Path(self.results_dir) if self.results_dir else self.home / "results"
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keys that encrypt the passwords of connections."""
+        return Keyring.from_text(self.connection_keys)
 
     @property
     def files(self) -> Path | None:

@@ -6,11 +6,15 @@ from typing import Any
 
 import msgspec
 
-from app.jobs.plan import resolve
+from app.connections.catalog import Catalog
+from app.connections.keyring import Keyring
+from app.connections.store import SealError
+from app.jobs.plan import ResolvedComparison, resolve
 from app.jobs.rules import ColumnRule
 from app.jobs.sides import Condition, Side
 from app.jobs.store import OracleJobStorage
-from app.oracle.dictionary import Dictionary, RequestError, Table
+from app.oracle.dictionary import RequestError, Table
+from app.oracle.login import Login
 from worker.kinds import Kind, Refused
 from worker.outcome import Failed
 from worker.task import JobFailed, Report, Task
@@ -25,6 +29,8 @@ class TablePlace(msgspec.Struct, frozen=True, tag="table"):
     owner: str
     name: str
     where: list[Condition] = []
+    connection: str | None = None  # where it lies; None is Concord's own database
+    login: Login | None = None  # to that connection
 
 
 class QueryPlace(msgspec.Struct, frozen=True, tag="query"):
@@ -32,12 +38,15 @@ class QueryPlace(msgspec.Struct, frozen=True, tag="query"):
 
     text: str
     binds: dict[str, str | int | None]
+    connection: str | None = None
+    login: Login | None = None
 
 
 class FilePlace(msgspec.Struct, frozen=True, tag="file"):
     """A file of the request, by its path below the folder of files."""
 
     side: Side
+    folder: str = "."  # of its connection, below the folder of files
 
 
 Place = TablePlace | QueryPlace | FilePlace
@@ -62,24 +71,31 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     repair: bool = False
 
 
-async def prepare(storage: OracleJobStorage, dictionary: Dictionary, job_id: str) -> dict[str, Any]:
+async def prepare(storage: OracleJobStorage, catalog: Catalog, job_id: str) -> dict[str, Any]:
     """Look the request up anew: tables may have changed since, and jobs also come by plain SQL.
 
     Raises Refused and OracleError.
     """
     try:
         request = await storage.request(job_id)
-        resolved = await resolve(dictionary, request)
+        resolved = await resolve(catalog, request)
+        keyring = catalog.connections.keyring
+        source, target = (
+            _place(side, table, resolved, keyring)
+            for side, table in ((request.source, resolved.source), (request.target, resolved.target))
+        )
     except msgspec.ValidationError as error:
         raise Refused(f"The request in REQUEST_CONFIG is not valid: {error}.") from error
     except RequestError as error:
         raise Refused(f"{error.field}: {error}") from error
+    except SealError as error:
+        raise Refused(error.sentence) from error
     columns = request.columns
     if columns is not None and resolved.columns is not None:
         columns = list(resolved.columns)
     comparison = Comparison(
-        source=_place(request.source, resolved.source),
-        target=_place(request.target, resolved.target),
+        source=source,
+        target=target,
         key=None if request.key is None else list(resolved.key),
         columns=columns,
         ignore=list(resolved.ignored),
@@ -97,12 +113,15 @@ async def prepare(storage: OracleJobStorage, dictionary: Dictionary, job_id: str
     return document
 
 
-def _place(side: Side, table: Table | None) -> Place:
+def _place(side: Side, table: Table | None, resolved: ResolvedComparison, keyring: Keyring) -> Place:
+    name = side.connection
+    connection = None if name is None else resolved.connections[name]
+    if side.file is not None:
+        return FilePlace(side, "." if connection is None else connection.shown.folder or "")
+    login = None if connection is None else connection.login(keyring)
     if table is not None:
-        return TablePlace(table.owner, table.name, side.where)
-    if side.query is not None:
-        return QueryPlace(side.query, side.binds)
-    return FilePlace(side)
+        return TablePlace(table.owner, table.name, side.where, name, login)
+    return QueryPlace(side.query or "", side.binds, name, login)
 
 
 def run(task: Task, report: Report) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from app.connections.catalog import Catalog
 from app.jobs.store import OracleJobStorage
-from app.oracle.dictionary import Dictionary
 
-Prepare = Callable[[OracleJobStorage, Dictionary, str], Awaitable[dict[str, Any]]]
+Prepare = Callable[[OracleJobStorage, Catalog, str], Awaitable[dict[str, Any]]]
 
 
 class Refused(Exception):

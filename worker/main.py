@@ -23,12 +23,12 @@ from collections.abc import Mapping
 
 import structlog
 
+from app.connections.catalog import Catalog
 from app.jobs.models import ClaimedJob
 from app.jobs.store import OracleJobStorage
 from app.jobs.upkeep import Upkeep
 from app.ops.logs import configure_logging
 from app.ops.worker_metrics import WorkerMetrics
-from app.oracle.dictionary import Dictionary
 from app.oracle.errors import ConflictError, OracleError
 from app.oracle.pool import OraclePool
 from app.settings import Settings
@@ -72,7 +72,7 @@ class Worker:
         self._settings = settings
         self._kinds = kinds
         self._storage = storage = OracleJobStorage(pool)
-        self._dictionary = Dictionary(pool, user=settings.db_user, hidden_owner=settings.db_owner)
+        self._catalog = Catalog.of(settings, pool)
         self._processes = JobProcesses(sorted({name for kind in kinds.values() for name in kind.preload}))
         self._folders = WorkFolders(settings.home / "work", self.worker_id)
         self._metrics = metrics = WorkerMetrics()
@@ -203,7 +203,7 @@ class Worker:
             claimed=job,
             kind=self._kinds.get(job.kind),
             storage=self._storage,
-            dictionary=self._dictionary,
+            catalog=self._catalog,
             settings=self._settings,
             folders=self._folders,
             processes=self._processes,

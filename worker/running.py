@@ -19,11 +19,11 @@ from typing import Any, TypeVar
 
 import structlog
 
+from app.connections.catalog import Catalog
 from app.jobs.models import ClaimedJob, JobError, JobStatus
 from app.jobs.store import OracleJobStorage
 from app.ops.worker_metrics import WorkerMetrics
 from app.oracle.address import security
-from app.oracle.dictionary import Dictionary
 from app.oracle.errors import DatabaseUnavailableError, OracleError
 from app.oracle.pool import acting_for
 from app.settings import Settings
@@ -63,7 +63,7 @@ class Run:
     claimed: ClaimedJob
     kind: Kind | None  # None: this worker does not know the kind
     storage: OracleJobStorage
-    dictionary: Dictionary
+    catalog: Catalog
     settings: Settings
     folders: WorkFolders
     processes: JobProcesses
@@ -117,7 +117,7 @@ class Run:
             )
         try:
             kind, job_id = self.kind, self.claimed.job_id
-            request = await self._until_written(lambda: kind.prepare(self.storage, self.dictionary, job_id))
+            request = await self._until_written(lambda: kind.prepare(self.storage, self.catalog, job_id))
             if self.claimed.run_token > 1:
                 self._checkpoint = await self._until_written(lambda: self.storage.checkpoint(job_id))
         except Refused as error:

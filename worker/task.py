@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import oracledb
 
+from app.oracle.login import Login
 from worker.outcome import Failed
 
 Report = Callable[[float, str], None]
 """Takes the fraction done, 0 to 1, and the current step in words."""
-
-_CONNECT_SECONDS = 10
 
 
 class JobFailed(Exception):
@@ -48,25 +47,17 @@ class Task:
 
     def connect(self) -> oracledb.Connection:
         """A connection that says which job it works for. Raises oracledb.Error."""
-        return self._connect(self.user, self.password)
+        return self.marked(Login(self.user, self.dsn, self.password, secured=self.secured))()
 
     def connect_for_queries(self) -> oracledb.Connection:
         """The same as the user of queries."""
-        return self._connect(self.query_user, self.query_password)
+        login = Login(self.query_user, self.dsn, self.query_password, secured=self.secured)
+        return self.marked(login)()
 
-    def _connect(self, user: str, password: str) -> oracledb.Connection:
-        connection = oracledb.connect(
-            user=user,
-            password=password,
-            dsn=self.dsn,
-            tcp_connect_timeout=_CONNECT_SECONDS,
-            expire_time=1,
-            **self.secured,
-        )
-        connection.module = "concord-worker"
-        connection.action = self.kind
-        connection.client_identifier = f"{self.job_id}:{self.run_token}"
-        return connection
+    def marked(self, login: Login) -> Login:
+        """The login, whose sessions say which job they work for."""
+        who = f"{self.job_id}:{self.run_token}"
+        return replace(login, module="concord-worker", action=self.kind, client_identifier=who)
 
 
 class Runner(Protocol):

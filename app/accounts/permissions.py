@@ -31,6 +31,8 @@ class Permission(StrEnum):
     QUEUES_MANAGE = "queues:manage"  # pause and limit
     SCHEDULES_MANAGE = "schedules:manage"
     PROFILES_MANAGE = "profiles:manage"
+    CONNECTIONS_USE = "connections:use"  # see connections, look into their tables
+    CONNECTIONS_MANAGE = "connections:manage"
     DASHBOARD_READ = "dashboard:read"
     ACCOUNT_READ_OWN = "account:read-own"
     ACCOUNT_CHANGE_OWN = "account:change-own"  # password, log-out, own keys
@@ -48,7 +50,12 @@ _READ = frozenset(
         Permission.ACCOUNT_CHANGE_OWN,
     }
 )
-_WORK = _READ | {Permission.JOBS_SUBMIT, Permission.JOBS_MANAGE_OWN, Permission.PROFILES_MANAGE}
+_WORK = _READ | {
+    Permission.JOBS_SUBMIT,
+    Permission.JOBS_MANAGE_OWN,
+    Permission.PROFILES_MANAGE,
+    Permission.CONNECTIONS_USE,
+}
 
 MATRIX: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _READ,
@@ -65,6 +72,7 @@ NEVER_BY_KEY = frozenset(
         Permission.USERS_MANAGE,
         Permission.KEYS_MANAGE_ANY,
         Permission.SIGNING_KEYS_MANAGE,
+        Permission.CONNECTIONS_MANAGE,
     }
 )
 

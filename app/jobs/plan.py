@@ -6,14 +6,16 @@ again before it runs, because tables change meanwhile and because jobs may be en
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from app.connections.catalog import Catalog
+from app.connections.store import StoredConnection
 from app.jobs.models import ComparisonRequest
 from app.jobs.rules import ColumnRule
-from app.jobs.sides import Side, file_below
+from app.jobs.sides import Side
 from app.oracle.dictionary import Dictionary, RequestError, Table, column_name
 from app.oracle.keys import shared_key
 
@@ -32,7 +34,7 @@ class ResolvedComparison:
     columns only the job learns.
     columns: common to both tables and compared, key columns not among them, in the source's order; None if
     a side is no table. key_origin: "given", "primary key", "unique key NAME" or "to be found in the data".
-    rules: by column name. renamed: B's names of columns to A's.
+    rules: by column name. renamed: B's names of columns to A's. limit_key: against whose limit the job counts. connections: by name, those that the sides name.
     """
 
     source: Table | None
@@ -45,6 +47,8 @@ class ResolvedComparison:
     renamed: dict[str, str]
     source_name: str
     target_name: str
+    limit_key: str | None = None
+    connections: dict[str, StoredConnection] = field(default_factory=dict, repr=False)
 
     @property
     def table_name(self) -> str:
@@ -52,34 +56,59 @@ class ResolvedComparison:
         return self.source_name[-TABLE_NAME_LENGTH:]
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """What this installation allows beside tables: the folder of files if there is one, and queries."""
-
-    files: Path | None = None
-    queries: bool = False
+async def resolve(catalog: Catalog, request: ComparisonRequest) -> ResolvedComparison:
+    """Look everything up. Raises RequestError that names the field, and OracleError."""
+    (resolved,) = await resolve_all(catalog, [request], [""])
+    return resolved
 
 
-async def resolve(
-    dictionary: Dictionary, request: ComparisonRequest, places: Places | None = None
-) -> ResolvedComparison:
-    """Look everything up. Raises RequestError that names the field, and OracleError.
-
-    `places` None leaves files and queries unchecked: the job's own process looks again anyway.
-    """
-    for field, side in (("source", request.source), ("target", request.target)):
-        if places is not None:
-            _check_place(side, field, places)
-    tables = [
-        None if side.table is None else await dictionary.table(side.table, f"{field}.table")
-        for field, side in (("source", request.source), ("target", request.target))
+async def resolve_all(
+    catalog: Catalog, requests: Sequence[ComparisonRequest], prefixes: Sequence[str]
+) -> list[ResolvedComparison]:
+    """Many at once; `prefixes` stand before the fields that errors name. Each connection is opened once."""
+    sides = [
+        (f"{prefix}{name}", side)
+        for request, prefix in zip(requests, prefixes, strict=True)
+        for name, side in (("source", request.source), ("target", request.target))
     ]
-    for field, side, table in zip(
-        ("source", "target"), (request.source, request.target), tables, strict=True
-    ):
+    found = await catalog.look_up(sides)
+    resolved = []
+    for number, (request, prefix) in enumerate(zip(requests, prefixes, strict=True)):
+        source, target = found.tables[2 * number : 2 * number + 2]
+        try:
+            named = [side.connection for side in (request.source, request.target) if side.connection]
+            used = {name: found.connections[name] for name in named}
+            limit_key = _limit_key(request, used)
+            plan = await _resolved(catalog.dictionary, request, source, target)
+        except RequestError as error:
+            raise RequestError(f"{prefix}{error.field}", str(error)) from error
+        resolved.append(replace(plan, limit_key=limit_key, connections=used))
+    return resolved
+
+
+def _limit_key(request: ComparisonRequest, connections: dict[str, StoredConnection]) -> str | None:
+    """A job has one: that of the connection with the smallest limit, side A's where that does not tell.
+
+    A request may choose between its connections and may not step around them. Raises RequestError.
+    """
+    if not connections:
+        return request.limit_key
+    if request.limit_key is not None:
+        if request.limit_key not in connections:
+            raise RequestError(
+                "limit_key", "a comparison over a connection counts against the limit of that connection."
+            )
+        return request.limit_key
+    limited = [name for name, each in connections.items() if each.shown.max_jobs is not None]
+    return min(limited or connections, key=lambda name: connections[name].shown.max_jobs or 0)
+
+
+async def _resolved(
+    dictionary: Dictionary, request: ComparisonRequest, source: Table | None, target: Table | None
+) -> ResolvedComparison:
+    for name, side, table in (("source", request.source, source), ("target", request.target, target)):
         if table is not None:
-            _check_filter(side, field, table)
-    source, target = tables
+            _check_filter(side, name, table)
     if source is None or target is None:
         unseen = _unseen(request, source, target)
         return replace(unseen, rules=await _of_profile(dictionary, request, None) | unseen.rules)
@@ -107,19 +136,6 @@ async def resolve(
     rules = await _of_profile(dictionary, request, columns) | _rules(request, source, seen, columns)
     names = (str(source), str(target))
     return ResolvedComparison(source, seen, key, origin, columns, tuple(ignored), rules, renamed, *names)
-
-
-def _check_place(side: Side, field: str, places: Places) -> None:
-    if side.query is not None and not places.queries:
-        raise RequestError(
-            f"{field}.query",
-            "queries cannot be compared here: the administrator has not set CONCORD_QUERY_USER.",
-        )
-    if side.file is not None:
-        try:
-            file_below(places.files, side.file)
-        except RequestError as error:
-            raise RequestError(f"{field}.file", str(error)) from None
 
 
 def _check_filter(side: Side, field: str, table: Table) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from app.oracle.dictionary import RequestError
+from app.oracle.dictionary import RequestError, located
 
 IDENTIFIER_LENGTH = 128  # bytes, Oracle 12.2 and later
 TABLE_LENGTH = 2 * (IDENTIFIER_LENGTH + 2) + 1  # "OWNER"."TABLE" with quotes and a dot
@@ -19,6 +19,14 @@ MAX_CONDITIONS = 20
 MAX_LISTED = 1000  # Oracle's limit of expressions in an IN list
 MAX_FILE = 1024
 
+ConnectionName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z",
+        description="Name of a connection: letters, digits, dot, dash, underscore.",
+        examples=["prod"],
+    ),
+]
 ColumnName = Annotated[
     str, Meta(min_length=1, max_length=IDENTIFIER_LENGTH + 2, description="A column of the table.")
 ]
@@ -89,9 +97,19 @@ class CsvFormat(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
 
 
 class Side(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True):
-    """A table or view (`table`, perhaps with `where`), a query (`query`, with `binds`), or a file (`file`)."""
+    """A table or view (`table`, perhaps with `where`), a query (`query`, with `binds`), or a file (`file`).
 
+    With `connection` it lies there, else in Concord's own database or folder of files.
+    """
+
+    connection: Annotated[
+        ConnectionName | None, Meta(description="Where it lies; absent: Concord's own database and files.")
+    ] = None
     table: TableName | None = None
+    owner: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=IDENTIFIER_LENGTH + 2, examples=["SALES"])] | None,
+        Meta(description="Of the table, if `table` does not say it."),
+    ] = None
     where: Annotated[
         list[Condition],
         Meta(max_length=MAX_CONDITIONS, description="Only the rows of the table that fulfil all."),
@@ -122,6 +140,7 @@ class Side(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
         if len(given) != 1:
             raise ValueError("a side is one of `table`, `query` and `file`")
         for name, owner in (
+            ("owner", "table"),
             ("where", "table"),
             ("binds", "query"),
             ("format", "file"),
@@ -133,8 +152,13 @@ class Side(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
         if self.query is not None:
             check_query(self.query)
 
+    @property
+    def table_text(self) -> str | None:
+        """The table with its owner, as the dictionary is asked for it."""
+        return self.table if self.owner is None else f"{self.owner}.{self.table}"
+
     def __str__(self) -> str:
-        return self.table or self.file or "a query"
+        return located(self.table_text or self.file or "a query", self.connection)
 
 
 def check_query(text: str) -> None:
@@ -160,6 +184,22 @@ def file_below(folder: Path | None, text: str) -> Path:
 
     The path may not leave the folder, neither by `..` nor by a symbolic link, and must be a regular file.
     """
+    path = _below(folder, text)
+    if path is None or not path.is_file():
+        raise RequestError("", f"there is no file {text[:200]} in the folder of files.")
+    return path
+
+
+def folder_below(folder: Path | None, text: str) -> Path:
+    """The folder of a connection, by the same rules. Raises RequestError with an empty field."""
+    path = _below(folder, text)
+    if path is None or not path.is_dir():
+        raise RequestError("", f"there is no folder {text[:200]} in the folder of files.")
+    return path
+
+
+def _below(folder: Path | None, text: str) -> Path | None:
+    """Where the path leads; None if nothing is there or if it leads out."""
     if folder is None:
         raise RequestError(
             "", "files cannot be compared here: the administrator has not set CONCORD_FILES_DIR."
@@ -173,8 +213,6 @@ def file_below(folder: Path | None, text: str) -> Path:
         raise RequestError("", "the folder of files (CONCORD_FILES_DIR) cannot be read.") from None
     try:
         path = (root / relative).resolve(strict=True)
-        if path.is_relative_to(root) and path.is_file():
-            return path
     except (OSError, RuntimeError):  # a loop of links is a RuntimeError in older Pythons
-        pass
-    raise RequestError("", f"there is no file {text[:200]} in the folder of files.")
+        return None
+    return path if path.is_relative_to(root) else None

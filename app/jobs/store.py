@@ -107,9 +107,9 @@ class OracleJobStorage(RunStorage, AdministrationStorage):
         return str(outs["job_id"])
 
     async def enqueue_all(
-        self, requests: Sequence[tuple[ComparisonRequest, str]], *, submitted_by: str
+        self, requests: Sequence[tuple[ComparisonRequest, str, str | None]], *, submitted_by: str
     ) -> list[str]:
-        """Put many comparisons, each with its table name, into their queues: all or none, in one round trip.
+        """Put many comparisons, each with its table name and limit key, into their queues: all or none, in one round trip.
 
         Ids in the order of the requests.
         """
@@ -129,7 +129,7 @@ class OracleJobStorage(RunStorage, AdministrationStorage):
                                             ,in_job_id => :new_id);
             end;"""
         rows = []
-        for new_id, (request, table_name) in zip(job_ids, requests, strict=True):
+        for new_id, (request, table_name, limit_key) in zip(job_ids, requests, strict=True):
             deed = Deed("job.submit", new_id, after={"table": table_name, "kind": "COMPARE"})
             binds = {
                 "table_name": table_name,
@@ -138,7 +138,7 @@ class OracleJobStorage(RunStorage, AdministrationStorage):
                 "queue_name": request.queue,
                 "priority": request.priority,
                 "max_attempts": request.max_attempts,
-                "limit_key": request.limit_key,
+                "limit_key": limit_key or request.limit_key,
                 "new_id": new_id,
             }
             block, all_binds = audited(sql, binds, deed)

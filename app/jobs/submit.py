@@ -15,12 +15,13 @@ from msgspec import Meta
 
 from app.accounts.guard import Principal
 from app.accounts.permissions import Permission, needs
+from app.connections.catalog import Catalog
 from app.envelope import Envelope, documented, ok
 from app.jobs import examples
 from app.jobs.models import ComparisonRequest, JobStatus, Strict
-from app.jobs.plan import ResolvedComparison, resolve
+from app.jobs.plan import ResolvedComparison, resolve, resolve_all
 from app.jobs.store import OracleJobStorage
-from app.oracle.dictionary import Dictionary, RequestError, Table
+from app.oracle.dictionary import RequestError, Table
 from app.oracle.errors import ArgumentError, NotFoundError
 
 MAX_BATCH = 200
@@ -146,20 +147,28 @@ async def compare(
     idempotency_key: _KEY = None,
 ) -> Response[Any]:
     """Nothing is queued unless every name in the request is known."""
-    plan = await resolve(state.dictionary, data, state.places)
+    plan = await resolve(state.catalog, data)
     if dry_run:
-        return Response(ok(await _planned(state.dictionary, plan), "Nothing is queued."), status_code=200)
+        return Response(ok(await _planned(state.catalog, plan), "Nothing is queued."), status_code=200)
     jobs: OracleJobStorage = state.jobs
     user = request.user.username
     message = f"The comparison of {plan.source_name} with {plan.target_name} is queued."
     if idempotency_key is None:
-        job_id = await jobs.enqueue(data, table_name=plan.table_name, submitted_by=user)
+        job_id = await jobs.enqueue(
+            data, table_name=plan.table_name, submitted_by=user, limit_key=plan.limit_key
+        )
         return Response(ok(_submitted(job_id, plan), message))
     job_id = str(uuid.uuid5(_JOBS, f"{user}\n{idempotency_key}"))
     before = await _sent_before(jobs, job_id, data)
     if before is None:
         try:
-            await jobs.enqueue(data, table_name=plan.table_name, submitted_by=user, job_id=job_id)
+            await jobs.enqueue(
+                data,
+                table_name=plan.table_name,
+                submitted_by=user,
+                limit_key=plan.limit_key,
+                job_id=job_id,
+            )
         except ArgumentError:  # the same request, sent at the same moment, was first
             before = await _sent_before(jobs, job_id, data)
             if before is None:
@@ -195,13 +204,12 @@ async def compare_many(
     data: JSONBody[Batch], request: Request[Principal, Any, Any], state: State
 ) -> Envelope[list[Submitted]]:
     """A fault is named by the place of its comparison."""
-    plans = []
-    for place, comparison in enumerate(data.comparisons):
-        try:
-            plans.append(await resolve(state.dictionary, comparison, state.places))
-        except RequestError as error:
-            raise RequestError(f"comparisons[{place}].{error.field}", str(error)) from error
-    named = [(comparison, plan.table_name) for comparison, plan in zip(data.comparisons, plans, strict=True)]
+    prefixes = [f"comparisons[{place}]." for place in range(len(data.comparisons))]
+    plans = await resolve_all(state.catalog, data.comparisons, prefixes)
+    named = [
+        (comparison, plan.table_name, plan.limit_key)
+        for comparison, plan in zip(data.comparisons, plans, strict=True)
+    ]
     job_ids = await state.jobs.enqueue_all(named, submitted_by=request.user.username)
     submitted = [_submitted(job_id, plan) for job_id, plan in zip(job_ids, plans, strict=True)]
     count = len(submitted)
@@ -231,7 +239,7 @@ def _submitted(job_id: str, plan: ResolvedComparison, status: JobStatus = JobSta
     )
 
 
-async def _planned(dictionary: Dictionary, plan: ResolvedComparison) -> Planned:
+async def _planned(catalog: Catalog, plan: ResolvedComparison) -> Planned:
     source, target = plan.source, plan.target
     both = source is not None and target is not None
     common = source.column_names & target.column_names if source and target else frozenset()
@@ -246,8 +254,8 @@ async def _planned(dictionary: Dictionary, plan: ResolvedComparison) -> Planned:
         only_in_source=sorted(source.column_names - common) if source and both else [],
         only_in_target=sorted(target.column_names - common) if target and both else [],
         ignored=list(plan.ignored),
-        source_rows=None if source is None else await dictionary.estimated_rows(source),
-        target_rows=None if target is None else await dictionary.estimated_rows(target),
+        source_rows=None if source is None else await catalog.estimated_rows(source),
+        target_rows=None if target is None else await catalog.estimated_rows(target),
     )
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from app.oracle.keys import PRIMARY_KEY
-from app.oracle.pool import OraclePool
 
 # An identifier as Oracle reads it without quotes, or in double quotes: anything but quotes and NUL.
 _NAME = r'(?:[^\W\d_][\w$#]{0,127}|"[^"\x00]{1,128}")'
@@ -61,15 +60,20 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table or view that the runtime user may read."""
+    """A table or view that may be read. connection: where it lies; None is Concord's own database.
+
+    rows: when statistics were last gathered, if somebody has asked for them.
+    """
 
     owner: str
     name: str
     columns: tuple[Column, ...]
     keys: tuple[Key, ...]
+    connection: str | None = None
+    rows: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.owner}.{self.name}"
+        return located(f"{self.owner}.{self.name}", self.connection)
 
     @property
     def column_names(self) -> frozenset[str]:
@@ -83,6 +87,11 @@ class Table:
         nullable = {column.name for column in self.columns if column.nullable}
         keys = [key for key in self.keys if key.primary or not nullable.intersection(key.columns)]
         return sorted(keys, key=lambda key: (not key.primary, len(key.columns), key.name))
+
+
+def located(name: str, connection: str | None) -> str:
+    """What people read of a table or file: with the name of its connection if it has one."""
+    return name if connection is None else f"{name}@{connection}"
 
 
 def quoted(identifier: str) -> str:
@@ -115,14 +124,21 @@ def table_name(text: str, field: str) -> tuple[str | None, str]:
     return _canonical(match["owner"]) if match["owner"] else None, _canonical(match["table"])
 
 
+class Rows(Protocol):
+    """Who runs a query: the pool, or one session."""
+
+    async def rows(self, action: str, sql: str, binds: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """All rows; NUMBER comes as Decimal."""
+
+
 class Dictionary:
-    """Looks names up on behalf of the runtime user.
+    """Looks names up on behalf of one database user.
 
     user: whose own schema comes first for a name without owner. hidden_owner: a schema whose tables nobody
     may compare, because it holds Concord's own state (password hashes among it).
     """
 
-    def __init__(self, pool: OraclePool, *, user: str, hidden_owner: str) -> None:
+    def __init__(self, pool: Rows, *, user: str, hidden_owner: str) -> None:
         self._pool = pool
         self._user = user.upper()
         self._hidden_owner = hidden_owner.upper()

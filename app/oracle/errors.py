@@ -84,6 +84,10 @@ class DatabaseUnavailableError(OracleError):
     """The database cannot be reached now; the same call may succeed later."""
 
 
+class ForeignSourceError(OracleError):
+    """A connection's database or folder cannot be used; `retryable` says whether the same call may succeed later."""
+
+
 class PackageError(OracleError):
     """One of Concord's packages refused the call; the sentence is the package's own."""
 

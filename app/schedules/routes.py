@@ -16,7 +16,6 @@ from app.accounts.guard import Principal
 from app.accounts.permissions import Permission, needs
 from app.envelope import Envelope, documented, ok
 from app.jobs import examples
-from app.jobs.models import ComparisonRequest
 from app.jobs.plan import resolve
 from app.oracle.errors import NotFoundError
 from app.schedules.cron import Cron
@@ -96,8 +95,15 @@ async def create_schedule(
     data: Annotated[NewSchedule, Body(examples=_NEW)], request: Request[Principal, Any, Any], state: State
 ) -> Envelope[Schedule]:
     """The schedule as it stands now."""
-    table = await _checked_table(state, data.request)
-    await _schedules(state).create(data.name, data, table, _next_run(data), request.user.username)
+    plan = await resolve(state.catalog, data.request)
+    await _schedules(state).create(
+        data.name,
+        data,
+        plan.table_name,
+        _next_run(data),
+        request.user.username,
+        limit_key=plan.limit_key,
+    )
     return ok(await _schedules(state).get(data.name), "The schedule is made.")
 
 
@@ -126,8 +132,10 @@ async def change_schedule(
     name: NamePath, data: Annotated[ScheduleRequest, Body(examples=_REQUESTS)], state: State
 ) -> Envelope[Schedule]:
     """The schedule as it stands now."""
-    table = await _checked_table(state, data.request)
-    await _schedules(state).change(_known_length(name), data, table, _next_run(data))
+    plan = await resolve(state.catalog, data.request)
+    await _schedules(state).change(
+        _known_length(name), data, plan.table_name, _next_run(data), limit_key=plan.limit_key
+    )
     return ok(await _schedules(state).get(name), "The schedule is changed.")
 
 
@@ -161,11 +169,6 @@ async def run_schedule(
     """The job."""
     job_id = await _schedules(state).run_now(_known_length(name), request.user.username)
     return ok(ScheduledJob(job_id, f"/api/v1/jobs/{job_id}"), "The job is queued.")
-
-
-async def _checked_table(state: State, wanted: ComparisonRequest) -> str:
-    """The name of the source table. Raises RequestError for a comparison that could not run today."""
-    return (await resolve(state.dictionary, wanted, state.places)).table_name
 
 
 def _next_run(wanted: ScheduleRequest) -> datetime | None:

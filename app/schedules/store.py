@@ -28,19 +28,32 @@ class ScheduleStorage:
         self._pool = pool
 
     async def create(
-        self, name: str, wanted: ScheduleRequest, table_name: str, next_run_at: datetime | None, by: str
+        self,
+        name: str,
+        wanted: ScheduleRequest,
+        table_name: str,
+        next_run_at: datetime | None,
+        by: str,
+        *,
+        limit_key: str | None = None,
     ) -> None:
         """Raises ConflictError if there is a schedule of this name."""
-        binds = {**_binds(name, wanted, table_name, next_run_at), "created_by": by}
+        binds = {**_binds(name, wanted, table_name, next_run_at, limit_key), "created_by": by}
         sql = f"begin schedules.create_schedule({_ARGUMENTS}, in_by => :created_by); end;"
         deed = Deed("schedule.create", name, after=_noted(wanted))
         await self._pool.block("create schedule", *audited(sql, binds, deed))
 
     async def change(
-        self, name: str, wanted: ScheduleRequest, table_name: str, next_run_at: datetime | None
+        self,
+        name: str,
+        wanted: ScheduleRequest,
+        table_name: str,
+        next_run_at: datetime | None,
+        *,
+        limit_key: str | None = None,
     ) -> None:
         """Replace everything but its maker and its past. Raises NotFoundError."""
-        binds = _binds(name, wanted, table_name, next_run_at)
+        binds = _binds(name, wanted, table_name, next_run_at, limit_key)
         sql = f"begin schedules.change_schedule({_ARGUMENTS}); end;"
         deed = Deed("schedule.update", name, after=_noted(wanted))
         await self._pool.block("change schedule", *audited(sql, binds, deed))
@@ -141,7 +154,11 @@ _ARGUMENTS = ", ".join(
 
 
 def _binds(
-    name: str, wanted: ScheduleRequest, table_name: str, next_run_at: datetime | None
+    name: str,
+    wanted: ScheduleRequest,
+    table_name: str,
+    next_run_at: datetime | None,
+    limit_key: str | None,
 ) -> dict[str, Any]:
     return {
         "schedule_name": name,
@@ -155,7 +172,7 @@ def _binds(
         "queue_name": wanted.request.queue,
         "priority": wanted.request.priority,
         "max_attempts": wanted.request.max_attempts,
-        "limit_key": wanted.request.limit_key,
+        "limit_key": limit_key or wanted.request.limit_key,
         "request_config": wanted.request.to_json(),
     }
 

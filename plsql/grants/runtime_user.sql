@@ -3,6 +3,7 @@
 grant execute on job_queue to &app_user;
 grant execute on schedules to &app_user;
 grant execute on profiles to &app_user;
+grant execute on connections to &app_user;
 grant execute on accounts to &app_user;
 grant execute on logins to &app_user;
 grant execute on audit_trail to &app_user;
@@ -10,6 +11,7 @@ grant select on comparison_jobs to &app_user;
 grant select on notification_pings to &app_user;
 grant read on job_schedules to &app_user;
 grant read on rule_profiles to &app_user;
+grant read on data_connections to &app_user;
 grant read on workers to &app_user;
 grant read on job_tags to &app_user;
 grant read on job_limits to &app_user;

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from app.connections.catalog import Catalog, Places
 from app.jobs.models import ComparisonRequest
 from app.jobs.plan import ResolvedComparison, resolve
 from app.jobs.rules import ColumnRule
@@ -23,6 +24,11 @@ class KnownTables(Dictionary):
 
     async def table(self, text: str, field: str) -> Table:
         return self.tables[text]
+
+
+def catalog_of(dictionary: Dictionary, places: Places | None = None) -> Catalog:
+    """A catalog without connections."""
+    return Catalog(dictionary, None, None, places)  # type: ignore[arg-type]
 
 
 def table(name: str, columns: str, *keys: Key) -> Table:
@@ -40,7 +46,7 @@ def plan(a: Table, b: Table, **fields: Any) -> ResolvedComparison:
     request = msgspec.convert(
         {"source": {"table": "A"}, "target": {"table": "B"}, **fields}, ComparisonRequest
     )
-    return asyncio.run(resolve(KnownTables(A=a, B=b), request))
+    return asyncio.run(resolve(catalog_of(KnownTables(A=a, B=b)), request))
 
 
 def refusal(a: Table, b: Table, **fields: Any) -> tuple[str, str]:
@@ -144,7 +150,7 @@ def test_the_rules_of_a_profile_count_where_the_request_has_none_of_its_own() ->
     request = ComparisonRequest.from_json(
         '{"source": {"table": "A"}, "target": {"table": "B"}, "profile": "p", "rules": {"NAME": {"ignore_case": true}}}'
     )
-    resolved = asyncio.run(resolve(WithProfile(A=A, B=B), request))
+    resolved = asyncio.run(resolve(catalog_of(WithProfile(A=A, B=B)), request))
     assert resolved.rules == {
         "PRICE": ColumnRule(tolerance=Decimal("0.5")),
         "NAME": ColumnRule(ignore_case=True),

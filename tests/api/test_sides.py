@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from app.connections.catalog import Places
 from app.jobs.models import ComparisonRequest
-from app.jobs.plan import Places, resolve
+from app.jobs.plan import resolve
 from app.jobs.sides import Side, check_query, file_below
 from app.oracle.dictionary import RequestError
-from tests.api.test_plan import A, B, KnownTables
+from tests.api.test_plan import A, B, KnownTables, catalog_of
 
 
 def side(**fields: Any) -> Side:
@@ -118,7 +119,7 @@ def resolved(places: Places, **fields: Any) -> Any:
     request = msgspec.convert(
         {"source": {"table": "A"}, "target": {"table": "B"}, **fields}, ComparisonRequest
     )
-    return asyncio.run(resolve(KnownTables(A=A, B=B), request, places))
+    return asyncio.run(resolve(catalog_of(KnownTables(A=A, B=B), places), request))
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ import pyarrow as pa
 import pytest
 
 from worker.engines import (
-    ArrowDuckDBComparison,
     ComparisonPlan,
     arrow_duckdb,
     comparison,
     part,
     polars_oracle,
 )
+from worker.engines.arrow_duckdb import ArrowDuckDBComparison
 from worker.engines.comparison import Comparison
 from worker.engines.errors import MemoryLimitReached, SourceFailed, SourceInterrupted, WorkFolderFull
 from worker.engines.polars_oracle import PolarsOracleComparison

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from tests.engines.naive import Naive
 from tests.engines.tables import CHAR, INTEGER, TEXT, Pair, Viewed, pairs
 from worker.engines import (
-    ArrowDuckDBComparison,
     ColumnRule,
     ComparisonPlan,
     arrow_duckdb,
@@ -26,6 +25,7 @@ from worker.engines import (
     part,
     polars_oracle,
 )
+from worker.engines.arrow_duckdb import ArrowDuckDBComparison
 from worker.engines.display import texts
 from worker.engines.narrow import Narrow
 from worker.engines.polars_oracle import PolarsOracleComparison

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from app.connections.catalog import Catalog
 from app.jobs.store import OracleJobStorage
-from app.oracle.dictionary import Dictionary
 from worker.kinds import Kind
 from worker.outcome import Failed
 from worker.task import JobFailed, Report, Task
@@ -72,7 +72,7 @@ def run(task: Task, report: Report) -> dict[str, Any]:
     raise AssertionError("not reached")
 
 
-async def prepare(storage: OracleJobStorage, _: Dictionary, job_id: str) -> dict[str, Any]:
+async def prepare(storage: OracleJobStorage, _: Catalog, job_id: str) -> dict[str, Any]:
     """The request as it stands in the row."""
     job = await storage.get(job_id)
     assert job.request is not None

@@ -86,7 +86,7 @@ def make_run(tmp_path: Path, record: Record, request: dict[str, Any], **changes:
         claimed=ClaimedJob("job-1", 7, "TEST", 1),
         kind=Kind("tests.queue.runners:run", prepare),
         storage=record,  # type: ignore[arg-type]
-        dictionary=None,  # type: ignore[arg-type]
+        catalog=None,  # type: ignore[arg-type]
         settings=settings,
         metrics=WorkerMetrics(),
         folders=folders,

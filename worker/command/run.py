@@ -23,11 +23,12 @@ from app.demo.summary import printable, show
 from app.reports.write import ReportError, write
 from worker.command.arguments import column_map, file_options, memory_mb, plan_of, report_kinds
 from worker.command.notes import notes, written
-from worker.command.sides import open_side, pin
+from worker.command.sides import open_side
 from worker.engines import workflow
 from worker.engines.errors import BadPlan, EngineError
 from worker.engines.progress import Progress as Report
 from worker.engines.sources.aligned import aligned
+from worker.engines.sources.oracle import pin
 from worker.engines.sources.wrapped import Renamed
 
 EQUAL, DIFFERENT, ERROR = 0, 1, 2

@@ -16,25 +16,21 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import oracledb
-
 from app.jobs.sides import check_query
 from app.oracle.dictionary import RequestError, table_name
+from app.oracle.login import Login
 from worker.engines.errors import BadPlan
 from worker.engines.sources.base import Source
 from worker.engines.sources.files import FileOptions, open_file
-from worker.engines.sources.oracle import OracleTableSource, current_scn, explained
+from worker.engines.sources.oracle import OracleTableSource
 from worker.engines.sources.oracle_query import OracleQuerySource
 
 _SCHEME = "oracle://"
 _FORM = "oracle://user@host:port/service?table=OWNER.TABLE"
 _KINDS = ("table", "query", "query_file")
-_CONNECT_SECONDS = 10
 
 
 def open_side(text: str, side: str, options: FileOptions) -> Source:
@@ -44,18 +40,6 @@ def open_side(text: str, side: str, options: FileOptions) -> Source:
     if options != FileOptions():
         raise BadPlan(f"--{side}: options of files do not apply to {text.partition('?')[0]}.")
     return _oracle(text, side)
-
-
-def pin(a: Source, b: Source) -> None:
-    """Read tables as of an SCN where the database lets their user do so; of two with one session, the same."""
-    taken: dict[Callable[[], oracledb.Connection], tuple[int | None, str]] = {}
-    for source in (a, b):
-        if isinstance(source, OracleTableSource):
-            with explained(source.name):
-                source.schema()
-                if source.connect not in taken:
-                    taken[source.connect] = current_scn(source.connect)
-            source.pin(*taken[source.connect])
 
 
 def _oracle(text: str, side: str) -> Source:
@@ -88,9 +72,7 @@ def _oracle(text: str, side: str) -> Source:
             owner, name = table_name(value, "table")
         except RequestError as error:
             raise BadPlan(f"Side {side.upper()}: {error}") from None
-        return OracleTableSource(
-            _Login(user, dsn, _password(side, f"{user}@{dsn}")), owner or user.upper(), name
-        )
+        return OracleTableSource(_login(side, user, dsn), owner or user.upper(), name)
     try:
         query = Path(value).read_text(encoding="utf-8") if kind == "query_file" else value
         check_query(query)
@@ -98,29 +80,11 @@ def _oracle(text: str, side: str) -> Source:
         raise BadPlan(f"Side {side.upper()}: {value} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise BadPlan(f"Side {side.upper()}: {error}.") from error
-    return OracleQuerySource(
-        _Login(user, dsn, _password(side, f"{user}@{dsn}")), query, name=f"query {side.upper()}"
-    )
+    return OracleQuerySource(_login(side, user, dsn), query, name=f"query {side.upper()}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Login:
-    """Makes sessions of one user in one database; two that are equal mean the same database."""
-
-    user: str
-    dsn: str
-    password: str = field(repr=False)
-
-    def __call__(self) -> oracledb.Connection:
-        connection = oracledb.connect(
-            user=self.user,
-            password=self.password,
-            dsn=self.dsn,
-            tcp_connect_timeout=_CONNECT_SECONDS,
-            expire_time=1,
-        )
-        connection.module = "concord compare"
-        return connection
+def _login(side: str, user: str, dsn: str) -> Login:
+    return Login(user, dsn, _password(side, f"{user}@{dsn}"), module="concord compare")
 
 
 def _password(side: str, of: str) -> str:

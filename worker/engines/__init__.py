@@ -10,16 +10,17 @@ Engines know neither the job queue nor the web; what they refuse they refuse wit
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from worker.engines.arrow_duckdb import ArrowDuckDBComparison
 from worker.engines.errors import EngineError
 from worker.engines.plan import ColumnRule, ComparisonPlan
-from worker.engines.progress import Progress
 from worker.engines.result import ComparisonResult
 from worker.engines.sources.base import Source
 
+if TYPE_CHECKING:
+    from worker.engines.progress import Progress
+
 __all__ = [
-    "ArrowDuckDBComparison",
     "ColumnRule",
     "ComparisonPlan",
     "ComparisonResult",
@@ -42,4 +43,6 @@ def compare(
     `progress` is called with the fraction done (0 to 1) and the current step; it may raise to cancel.
     Raises EngineError.
     """
+    from worker.engines.arrow_duckdb import ArrowDuckDBComparison  # takes most of a second to import
+
     return ArrowDuckDBComparison(source, target, plan, work_dir, memory_limit_mb).run(progress)

@@ -14,7 +14,7 @@ from app.oracle.dictionary import quoted
 from app.oracle.errors import code_of, heals, translate
 from app.oracle.keys import PRIMARY_KEY
 from worker.engines.errors import SourceFailed, SourceInterrupted
-from worker.engines.sources.base import ColumnInfo, DeclaredKey
+from worker.engines.sources.base import ColumnInfo, DeclaredKey, Source
 from worker.engines.sources.oracle_types import Selection, described, selection
 
 BATCH_ROWS = 20_000
@@ -81,20 +81,26 @@ class OracleTableSource:
     """One table or view. Names are as the dictionary spells them.
 
     `connect` makes a new connection, which this source closes; the session's NLS_NUMERIC_CHARACTERS is
-    set. Rows are read by one query, so they are consistent in themselves; with `scn` they are as of that
+    set. `name` is what people call it, if not OWNER.TABLE. Rows are read by one query, so they are consistent in themselves; with `scn` they are as of that
     system change number (the user then needs FLASHBACK on the table).
     """
 
     by_column = False
 
     def __init__(
-        self, connect: Callable[[], oracledb.Connection], owner: str, table: str, scn: int | None = None
+        self,
+        connect: Callable[[], oracledb.Connection],
+        owner: str,
+        table: str,
+        scn: int | None = None,
+        *,
+        name: str = "",
     ) -> None:
         self.connect = connect
         self._owner = owner
         self._table = table
         self._described: _Description | None = None
-        self.name = f"{owner}.{table}"
+        self.name = name or f"{owner}.{table}"
         self.scn = scn
         self._no_scn = "not asked for; one query, as of its start"
 
@@ -266,6 +272,18 @@ def current_scn(connect: Callable[[], oracledb.Connection]) -> tuple[int | None,
             else:
                 return int(scn), ""
     return None, "neither V$DATABASE nor DBMS_FLASHBACK is granted"
+
+
+def pin(*sources: Source) -> None:
+    """Read tables as of an SCN where the database lets their user do so; those of one login as of the same."""
+    taken: dict[Callable[[], oracledb.Connection], tuple[int | None, str]] = {}
+    for source in sources:
+        if isinstance(source, OracleTableSource):
+            source.schema()  # that it is not there is to be said first
+            if source.connect not in taken:
+                with explained(source.name):
+                    taken[source.connect] = current_scn(source.connect)
+            source.pin(*taken[source.connect])
 
 
 def _keys(rows: Sequence[tuple[str, str, str]], nullable: set[str]) -> list[DeclaredKey]:

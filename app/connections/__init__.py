@@ -1,0 +1,1 @@
+"""Named sources of comparisons: other Oracle databases, folders of files."""
