@@ -43,22 +43,8 @@ from worker.child import die_with_parent
 MEMORY_BYTES = 2 * 2**30
 MAX_FILES = 100_000
 _OF_THE_ACCOUNT = frozenset({"ORA-01017", "ORA-01045", "ORA-28000", "ORA-28001"})
-_TABLES = """
-select p.owner, p.object_name, p.kind, t.num_rows
-  from (select o.owner, o.object_name, min(o.object_type) as kind
-          from all_objects o
-         where o.object_type in ('TABLE', 'VIEW', 'MATERIALIZED VIEW')
-           and o.oracle_maintained = 'N'
-           and o.owner <> :hidden_owner
-           and o.object_name not like 'BIN$%'
-           {conditions}
-         group by o.owner, o.object_name
-         order by o.owner, o.object_name
-         fetch first :row_limit rows only) p
-  left join all_tables t on t.owner = p.owner and t.table_name = p.object_name
- order by p.owner, p.object_name"""
-_MATCHES = "and instr(upper(o.owner || '.' || o.object_name), upper(:text)) > 0"
-_AFTER = "and (o.owner > :after_owner or (o.owner = :after_owner and o.object_name > :after_name))"
+_MATCHES = " and instr(upper(o.owner || '.' || o.object_name), upper(:text)) > 0"
+_AFTER = " and (o.owner > :after_owner or (o.owner = :after_owner and o.object_name > :after_name))"
 
 
 def main() -> int:
@@ -131,11 +117,6 @@ class _Session:
     def __init__(self, connection: oracledb.Connection) -> None:
         self._connection = connection
 
-    def set(self, statement: str) -> None:
-        """Alter the session."""
-        with self._connection.cursor() as cursor:
-            cursor.execute(statement)
-
     async def rows(self, action: str, sql: str, binds: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """All of them; there is nobody else to wait for."""
         with self._connection.cursor() as cursor:
@@ -153,7 +134,7 @@ def _in_database(spec: Spec, login: Login) -> Any:
         if isinstance(spec.ask, Probe):
             return asyncio.run(_probe(connection, session, logged_in))
         if isinstance(spec.ask, ListTables):
-            return asyncio.run(_tables(session, spec.ask, spec.hidden_owner))
+            return asyncio.run(_tables(connection, session, spec.ask, spec.hidden_owner))
         dictionary = Dictionary(session, user=login.user, hidden_owner=spec.hidden_owner)
         if isinstance(spec.ask, Describe):
             return asyncio.run(_describe(dictionary, spec.ask.tables))
@@ -180,21 +161,35 @@ async def _probe(connection: oracledb.Connection, session: _Session, logged_in: 
     )
 
 
-async def _tables(session: _Session, ask: ListTables, hidden_owner: str) -> list[TableItem]:
-    # The cursor compares as the rows are ordered: by bytes.
-    session.set("alter session set nls_sort = binary nls_comp = binary")
+async def _tables(
+    connection: oracledb.Connection, session: _Session, ask: ListTables, hidden_owner: str
+) -> list[TableItem]:
+    with connection.cursor() as cursor:  # the keyset compares as the rows are ordered: by bytes
+        cursor.execute("alter session set nls_sort = binary nls_comp = binary")
     binds: dict[str, Any] = {"hidden_owner": hidden_owner, "row_limit": ask.limit}
-    conditions = []
+    conditions = ""
     if ask.text is not None:
-        conditions.append(_MATCHES)
+        conditions += _MATCHES
         binds["text"] = ask.text
     if ask.after is not None:
-        conditions.append(_AFTER)
+        conditions += _AFTER
         binds["after_owner"], binds["after_name"] = ask.after
-    rows = await session.rows("tables", _TABLES.format(conditions="\n           ".join(conditions)), binds)
+    sql = f"""
+        select p.owner, p.object_name, p.kind, t.num_rows
+          from (select o.owner, o.object_name, min(o.object_type) as kind
+                  from all_objects o
+                 where o.object_type in ('TABLE', 'VIEW', 'MATERIALIZED VIEW')
+                   and o.oracle_maintained = 'N'
+                   and o.owner <> :hidden_owner
+                   and o.object_name not like 'BIN$%'{conditions}
+                 group by o.owner, o.object_name
+                 order by o.owner, o.object_name
+                 fetch first :row_limit rows only) p
+          left join all_tables t on t.owner = p.owner and t.table_name = p.object_name
+         order by p.owner, p.object_name"""
     return [
         TableItem(owner, name, kind, None if count is None else int(count))
-        for owner, name, kind, count in rows
+        for owner, name, kind, count in await session.rows("tables", sql, binds)
     ]
 
 

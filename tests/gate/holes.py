@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from app.jobs.listing import JobFilter, Listing
 from app.jobs.models import JobStatus
 from app.oracle.check import _ASKS
+from worker.look import _AFTER, _MATCHES
+from worker.preview import _LARGE
 
 WRAPPERS = {"audited": 0}
 """Functions whose argument is a statement although they do not run it: the driver gets it inside another."""
@@ -39,6 +41,7 @@ _WANTED = JobFilter(
 )
 _TABLE = '"OWNER"."TABLE" as of scn 42'
 _EXPRESSIONS = '"ID" as c0, to_char("N", \'TM9\') as c1, rowidtochar("R") as c2'
+_COLUMN = '"STORY"'
 _DDL = "create table demo.t (id number(9), constraint t_pk primary key (id))"
 
 HOLES: dict[tuple[str, str], tuple[str, ...]] = {
@@ -99,6 +102,12 @@ HOLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("worker/engines/sources/oracle.py", "self.from_clause"): (_TABLE,),
     ("worker/engines/sources/oracle.py", "', '.join(expressions)"): (_EXPRESSIONS,),
     ("worker/engines/sources/oracle.py", "where"): ("", ' where "ID" in (:w0, :w1) and "D" >= :w2'),
+    ("worker/look.py", "conditions"): ("", _MATCHES + _AFTER),
+    ("worker/preview.py", "', '.join(expressions)"): (
+        _EXPRESSIONS,
+        ", ".join(f"{form.format(_COLUMN)} as c0" for form in _LARGE.values()),
+    ),
+    ("worker/preview.py", "source.from_clause"): (_TABLE,),
     ("worker/engines/sources/oracle_query.py", "', '.join(expressions)"): (_EXPRESSIONS,),
     ("worker/engines/sources/oracle_query.py", "self._inline_view()"): (
         "(\nselect 1 as id from dual -- end\n)",
