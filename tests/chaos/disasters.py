@@ -23,11 +23,13 @@ from tests.conftest import LocalProcess
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One disaster as it happened; worker is the id of the worker that it took away, if it did."""
+    """One disaster as it happened. worker: id of the one that it took away; locked: jobs whose rows it held."""
 
     name: str
     at: datetime
     worker: str | None = None
+    locked: frozenset[str] = frozenset()
+    seconds: float = 0.0
 
 
 class Disasters:
@@ -82,8 +84,14 @@ class Disasters:
     def counts(self) -> dict[str, int]:
         return dict(sorted(Counter(event.name for event in self.events).items()))
 
-    def _note(self, name: str, worker: str | None = None) -> None:
-        self.events.append(Event(name, datetime.now(UTC).replace(tzinfo=None), worker))
+    def _note(
+        self,
+        name: str,
+        worker: str | None = None,
+        locked: frozenset[str] = frozenset(),
+        seconds: float = 0.0,
+    ) -> None:
+        self.events.append(Event(name, datetime.now(UTC).replace(tzinfo=None), worker, locked, seconds))
 
     def _later(self, seconds: float, mend: Callable[[], None]) -> None:
         heapq.heappush(self._mends, (time.monotonic() + seconds, next(self._order), mend))
@@ -206,13 +214,14 @@ class Disasters:
             ids = [job_id for (job_id,) in cursor]
             self._chance.shuffle(ids)
             ids = ids[: self._chance.randint(1, 5)]
-            self._note("job rows locked by a DBA")
+            seconds = self._chance.uniform(3, 15)
+            self._note("job rows locked by a DBA", locked=frozenset(ids), seconds=seconds)
             # One after the other as a person would, but never in a tangle with another of these disasters.
             dba.call_timeout = 5000
             for job_id in ids:
                 with contextlib.suppress(oracledb.DatabaseError):
                     cursor.execute(statement, {"job_id": job_id})
-        self._later(self._chance.uniform(3, 15), lambda: self._end_of_dba(dba))
+        self._later(seconds, lambda: self._end_of_dba(dba))
 
     def lock_worker_row(self) -> None:
         """The row of a worker in WORKERS, locked for longer than its lease."""

@@ -28,6 +28,7 @@ _DDL = (
          ,new_worker   varchar2(64 char)
          ,client       varchar2(64 char)
          ,module       varchar2(64 char)
+         ,due_at       timestamp(6)
          ,at           timestamp(6) default sys_extract_utc(systimestamp) not null
        )""",
     """create table concord.chaos_effects (
@@ -42,9 +43,11 @@ _DDL = (
        begin
           insert into concord.chaos_transitions (
              job_id, old_status, new_status, old_token, new_token, old_worker, new_worker, client, module
+            ,due_at
           ) values (
              :new.job_id, :old.status, :new.status, :old.run_token, :new.run_token, :old.worker_id
             ,:new.worker_id, sys_context('USERENV', 'CLIENT_IDENTIFIER'), sys_context('USERENV', 'MODULE')
+            ,:new.due_at
           );
        end;""",
 )
@@ -76,6 +79,7 @@ class Transition:
     client: str | None
     module: str | None
     at: datetime
+    due_at: datetime | None = None
 
 
 @dataclass
@@ -110,7 +114,7 @@ class Ledger:
             cursor.arraysize = 5000
             cursor.execute("""
                 select job_id, old_status, new_status, old_token, new_token, old_worker, new_worker, client
-                      ,module, at
+                      ,module, at, due_at
                   from concord.chaos_transitions
                  order by id""")
             transitions = [Transition(*row) for row in cursor]
@@ -172,7 +176,7 @@ class Ledger:
                 yield f"completed without its effect: {each}"
 
     @cached_property
-    def _histories(self) -> dict[str, list[Transition]]:
+    def histories(self) -> dict[str, list[Transition]]:
         by_job: dict[str, list[Transition]] = {}
         for each in self.transitions:
             by_job.setdefault(each.job_id, []).append(each)
@@ -202,22 +206,6 @@ class Ledger:
         times = self.completions()
         gaps = [((after - before).total_seconds(), before) for before, after in pairwise(times)]
         return max(gaps, default=(0.0, None))
-
-    def held_by(self, worker_id: str, at: datetime) -> list[tuple[str, float]]:
-        """Jobs that a worker ran at a moment, with the seconds until somebody else ran or ended each."""
-        held: list[tuple[str, float]] = []
-        for job_id, history in self._histories.items():
-            before = [each for each in history if each.at <= at]
-            if not before or (before[-1].new_status, before[-1].new_worker) != ("RUNNING", worker_id):
-                continue
-            for each in history:
-                taken = each.new_status in FINAL or (
-                    each.new_status == "RUNNING" and each.new_token > before[-1].new_token
-                )
-                if each.at > at and taken:
-                    held.append((job_id, (each.at - at).total_seconds()))
-                    break
-        return held
 
 
 def summary(violations: list[str], most: int = 20) -> dict[str, Any]:

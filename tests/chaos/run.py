@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import secrets
 import signal
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -18,7 +17,7 @@ import oracledb
 
 from app.oracle.install import install
 from app.settings import Settings
-from tests.chaos import restarts
+from tests.chaos import recovery, restarts
 from tests.chaos.disasters import Disasters
 from tests.chaos.fleet import Enqueuer, Fleet
 from tests.chaos.ledger import FINAL, Enqueued, Ledger, install_ledger, summary
@@ -264,23 +263,14 @@ class _Run:
             kind = self._report.restarts if pair.killed else self._report.control
             kind.append(pair.figures(completions))
         standstill, since = ledger.longest_standstill()
-        taken = [
-            seconds
-            for event in self._disasters.events
-            if event.worker is not None
-            for _, seconds in ledger.held_by(event.worker, event.at)
-        ]
+        events = self._disasters.events
         self._report.figures |= {
             **ledger.figures(),
             "jobs whose commit was not answered": len(enqueued.doubtful),
             "of these in the table": len(enqueued.doubtful & set(ledger.statuses)),
             "jobs rolled back": len(enqueued.rolled_back),
             "workers started": self._fleet.started,
-            "jobs taken from lost workers": len(taken),
-            "from loss to another worker, seconds: median": round(statistics.median(taken), 2)
-            if taken
-            else None,
-            "from loss to another worker, seconds: worst": round(max(taken), 2) if taken else None,
+            **recovery.figures(list(recovery.recoveries(ledger, events)), events),
             "longest time without a completed job, seconds": round(standstill, 2),
             "which began at": str(since),
         }

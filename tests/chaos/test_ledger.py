@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from tests.chaos.disasters import Event
 from tests.chaos.ledger import Enqueued, Ledger, Transition
+from tests.chaos.recovery import Recovery, figures, recoveries
 
 BEGAN = datetime(2026, 1, 1)  # noqa: DTZ001 - as the database gives UTC
 ENQUEUED = Transition("j", None, "PENDING", None, 0, None, None, None, "chaos-enqueuer", BEGAN)
@@ -78,9 +80,24 @@ def test_a_broken_promise_is_found(ledger: Ledger, enqueued: Enqueued, says: str
     assert says in {each.partition(":")[0] for each in ledger.violations(enqueued)}
 
 
-def test_the_time_from_a_workers_loss_to_the_next_is_measured() -> None:
-    lost = replace(COMPLETED, new_status="PENDING", new_worker=None, client=None, at=BEGAN + timedelta(9))
-    again = replace(CLAIMED, old_token=1, new_token=2, new_worker="v", at=BEGAN + timedelta(seconds=12))
-    ledger = replace(GOOD, transitions=[ENQUEUED, CLAIMED, lost, again])
-    assert ledger.held_by("w", BEGAN + timedelta(seconds=3)) == [("j", 9.0)]
-    assert ledger.held_by("v", BEGAN + timedelta(seconds=3)) == []
+def test_the_time_from_a_workers_loss_to_the_next_run_is_taken_apart() -> None:
+    def at(seconds: float) -> datetime:
+        return BEGAN + timedelta(seconds=seconds)
+
+    failed = replace(COMPLETED, new_status="PENDING", new_worker=None, at=at(9), due_at=at(14))
+    again = replace(CLAIMED, old_token=1, new_token=2, new_worker="v", at=at(16))
+    ledger = replace(GOOD, transitions=[ENQUEUED, CLAIMED, failed, again])
+    events = [
+        Event("worker stopped", at(3), worker="w"),
+        Event("rows locked", at(2), locked=frozenset({"j"}), seconds=5),
+        Event("worker killed", at(3), worker="v"),
+    ]
+    [found] = recoveries(ledger, events)
+    assert found == Recovery(
+        "j", at(3), 13.0, until_given_back=6.0, back_off=5.0, until_claimed=2.0, attempts=1
+    )
+    longest = figures([found], events)["the longest"]
+    assert longest["its row locked by hand, seconds"] == 4.0
+    ended = replace(GOOD, transitions=[ENQUEUED, CLAIMED, replace(COMPLETED, at=at(9))])
+    [found] = recoveries(ended, events)
+    assert (found.seconds, found.until_given_back, found.until_claimed) == (6.0, 6.0, 0.0)
