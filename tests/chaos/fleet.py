@@ -58,12 +58,12 @@ class Fleet:
         )
 
     def awake(self) -> list[int]:
-        """Places whose worker lives, has come so far that it works, and is not stopped."""
+        """Places whose worker lives, has come so far that it works, is not stopped and was not told to end."""
         return [
             place
             for place, worker in enumerate(self.workers)
             if worker.process.poll() is None
-            and worker.pid not in self.stopped
+            and worker.pid not in self.stopped | self.sentenced
             and "worker started" in worker.text()
         ]
 
