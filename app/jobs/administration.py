@@ -12,6 +12,13 @@ from app.jobs.rows import integer, time_of
 from app.oracle.audit import Deed, audited
 from app.oracle.pool import NUMBER_OUT, TEXT_OUT, OraclePool, Out, to_database
 
+_QUEUES = """
+    select d.queue_name, d.ready_jobs, d.waiting_jobs, d.running_jobs, d.held_jobs, d.oldest_wait_seconds,
+           d.paused, q.paused_by, q.paused_at, d.max_running
+      from queue_depth_v d
+      left join job_queues q
+        on q.queue_name = d.queue_name"""
+
 
 class AdministrationStorage:
     """The part of OracleJobStorage that serves people and housekeeping."""
@@ -70,39 +77,14 @@ class AdministrationStorage:
 
     async def queues(self) -> list[Queue]:
         """Queues that hold active jobs, are paused or are limited, by name; at most 1000."""
-        return await self._queues(None)
+        sql = f"{_QUEUES} order by d.queue_name fetch first 1000 rows only"
+        return [_queue_of_row(row) for row in await self._pool.rows("queues", sql)]
 
     async def queue(self, name: str) -> Queue:
         """One queue; any name is one."""
-        found = await self._queues(name)
-        return found[0] if found else Queue(name=name)
-
-    async def _queues(self, name: str | None) -> list[Queue]:
-        sql = """
-            select d.queue_name, d.ready_jobs, d.waiting_jobs, d.running_jobs, d.held_jobs,
-                   d.oldest_wait_seconds, d.paused, q.paused_by, q.paused_at, d.max_running
-              from queue_depth_v d
-              left join job_queues q
-                on q.queue_name = d.queue_name
-             where :queue_name is null
-                or d.queue_name = :queue_name
-             order by d.queue_name
-             fetch first 1000 rows only"""
-        return [
-            Queue(
-                name=row[0],
-                ready=int(row[1]),
-                waiting=int(row[2]),
-                running=int(row[3]),
-                held=int(row[4]),
-                oldest_wait_seconds=int(row[5]),
-                paused=bool(row[6]),
-                paused_by=row[7],
-                paused_at=time_of(row[8]),
-                max_running=integer(row[9]),
-            )
-            for row in await self._pool.rows("queues", sql, {"queue_name": name})
-        ]
+        sql = f"{_QUEUES} where d.queue_name = :queue_name"
+        rows = await self._pool.rows("queue", sql, {"queue_name": name})
+        return _queue_of_row(rows[0]) if rows else Queue(name=name)
 
     async def key_limits(self) -> list[KeyLimit]:
         """Keys that have a limit; at most 1000."""
@@ -175,3 +157,18 @@ class AdministrationStorage:
         binds = {"ended_before": to_database(ended_before), "row_limit": limit, "purged": NUMBER_OUT}
         outs = await self._pool.block("purge", sql, binds, idempotent=True)
         return int(outs["purged"])
+
+
+def _queue_of_row(row: tuple[Any, ...]) -> Queue:
+    return Queue(
+        name=row[0],
+        ready=int(row[1]),
+        waiting=int(row[2]),
+        running=int(row[3]),
+        held=int(row[4]),
+        oldest_wait_seconds=int(row[5]),
+        paused=bool(row[6]),
+        paused_by=row[7],
+        paused_at=time_of(row[8]),
+        max_running=integer(row[9]),
+    )

@@ -14,6 +14,7 @@ grant read on rule_profiles to &app_user;
 grant read on data_connections to &app_user;
 grant read on workers to &app_user;
 grant read on job_tags to &app_user;
+grant read on job_queues to &app_user;
 grant read on job_limits to &app_user;
 grant read on job_attempts_v to &app_user;
 grant read on app_users to &app_user;
