@@ -261,7 +261,8 @@ def serve(settings: Settings) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies.split(),
         ws_max_size=_SOCKET_MESSAGE_BYTES,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )

@@ -137,6 +137,10 @@ class Settings:
         "",
         "origins whose pages may call the API, separated by blanks, e.g. https://dash.example.com; none if absent",
     )
+    trusted_proxies: str = knob(
+        "",
+        "addresses or networks of proxies whose X-Forwarded-For is believed, separated by blanks; none if absent",
+    )
     max_body_bytes: int = knob(1024 * 1024, "largest request body, bytes", minimum=1024)
     poll_interval: float = knob(
         0.25, "seconds between two looks at changed job rows for the WebSocket", minimum=0.05, maximum=60
