@@ -152,8 +152,8 @@ class DashboardStore:
                    union all
                   select due_at
                     from comparison_jobs
-                   where case when status = 'PENDING' and ready = 0 then due_at end <= sys_extract_utc(systimestamp)
-                     and held = 0
+                   where case when status = 'PENDING' and ready = 0 and held = 0 then due_at end
+                         <= sys_extract_utc(systimestamp)
                  ) j
               ) q
              cross join (select count(*) as alive from workers_v where status <> 'LOST') a"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -25,20 +26,34 @@ FOLDERS = (("schema", ".sql"), ("packages", ".pks"), ("packages", ".pkb"), ("vie
 _SQLPLUS = re.compile(
     r"(rem|prompt|whenever|accept|undefine|set (echo|feedback|verify|define|sqlblanklines|serveroutput))\b"
 )
+_VALUE = r"'[^']*'|\"[^\"]*\"|\b\d+\b|users|CONCORD(_APP)?"
 _TYPES = ("NUMBER", "VARCHAR2", "CHAR", "NVARCHAR2", "DATE", "TIMESTAMP(6)", "TIMESTAMP(9)", "TIMESTAMP(6) WITH TIME ZONE", "BINARY_DOUBLE", "RAW", "INTERVAL DAY(2) TO SECOND(6)", "ROWID")  # fmt: skip
 
 
-def built() -> Iterator[tuple[str, str, str]]:
-    """File, name and text of each."""
+@dataclass(frozen=True, slots=True)
+class Built:
+    """One statement. sign: a regular expression by which it is known again with other columns and values, white
+    space apart; "" for one that is always the same."""
+
+    file: str
+    name: str
+    text: str
+    sign: str = ""
+
+
+def built() -> Iterator[Built]:
+    """All of them."""
     for name, text in asyncio.run(_administration()):
-        yield "app/jobs/administration.py", name, text
-    for name, text in _pushdown():
-        yield "worker/engines/pushdown/statement.py", name, text
+        yield Built("app/jobs/administration.py", name, text)
+    for name, text, sign in _pushdown():
+        yield Built("worker/engines/pushdown/statement.py", name, text, sign)
     lines = list(installation("CONCORD", "CONCORD_APP", sees_sessions=True))
     for number, statement in enumerate(_own_statements(lines), 1):
-        yield "app/oracle/sqlplus.py", f"installation#{number}", statement
+        sign = re.sub(_VALUE, lambda _: "(?:.*?)", re.escape(" ".join(statement.split())))
+        yield Built("app/oracle/sqlplus.py", f"installation#{number}", statement, sign)
     for number, one in enumerate(split(_repair()), 1):
-        yield "worker/engines/repair/scripts.py", f"_script#{number}", one.text
+        sign = r".*begin .* raise_application_error\(-20099, 'Statement \d+"
+        yield Built("worker/engines/repair/scripts.py", f"_script#{number}", one.text, sign)
 
 
 def _own_statements(lines: list[str]) -> Iterator[str]:
@@ -84,17 +99,22 @@ async def _administration() -> list[tuple[str, str]]:
     return list(zip(asked, listener.blocks, strict=True))
 
 
-def _pushdown() -> Iterator[tuple[str, str]]:
+def _pushdown() -> Iterator[tuple[str, str, str]]:
     for key in ("ID", "C0"):
         layout = _layout(key)
         for by_value in {key == "ID", False}:
             side = Side(_source(), layout, 0, by_value)
             name = f"Side({key}{', by value' if by_value else ''})"
-            yield f"{name}.whole", side.whole()
-            yield f"{name}.split", side.split(2)
+            yield (
+                f"{name}.whole",
+                side.whole(),
+                r"select count\(\*\), sum\(weight\), .*, max\(position\) from ",
+            )
+            yield f"{name}.split", side.split(2), r"select bucket, count\(\*\), sum\(weight\), "
             yield (
                 f"{name}.condition",
                 f"select count(*) from {side.source.from_clause} where {side.condition(2)}",
+                r'.* where (rowid in \(select row_id from \(|\("\w+" between :first0 )',
             )
 
 

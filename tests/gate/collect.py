@@ -45,12 +45,14 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One statement. owner: file, and in Python the function. parts: pieces as written, with holes between."""
+    """One statement. owner: file, and in Python the function. parts: pieces as written, with holes between. sign: a
+    regular expression by which one that was built of pieces is known again."""
 
     owner: str
     file: str
     line: int
     parts: tuple[str | Hole, ...]
+    sign: str = ""
 
     def texts(self) -> list[str]:
         """Complete statements: the holes filled with their samples."""
@@ -59,6 +61,8 @@ class Text:
 
     def pattern(self) -> re.Pattern[str]:
         """Matches this statement as it reaches the database, white space apart; see `plain`."""
+        if self.sign:
+            return re.compile(f"{self.sign}.*", re.DOTALL)
         pieces = [
             "(?:.*?)" if isinstance(part, Hole) else r" ?".join(map(re.escape, re.split(r"\s+", part)))
             for part in self.parts
@@ -87,7 +91,7 @@ def collect() -> Collection:
     """Everything of the product."""
     found = Collection(list(stored()))
     _Programs(found).collect()
-    found.texts += (Text(f"{file}:{name}", file, 1, (text,)) for file, name, text in built())
+    found.texts += (Text(f"{one.file}:{one.name}", one.file, 1, (one.text,), one.sign) for one in built())
     return found
 
 
@@ -236,7 +240,8 @@ class _Programs:
         self._seen.update(ast.walk(argument))
         try:
             for parts, line in self._texts(module, argument, 0):
-                yield Text(module.owner(argument), module.name, line, _joined(parts))
+                if any(parts):
+                    yield Text(module.owner(argument), module.name, line, _joined(parts))
         except _Unknown as unknown:
             if module.name not in BUILT:
                 self._found.faults.append(f"{module.name}:{argument.lineno}: {unknown} cannot be read; describe it in tests/gate/holes.py")  # fmt: skip

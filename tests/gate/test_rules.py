@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.gate import rules_objects, rules_queries, rules_types, rules_words  # noqa: F401 - they enter their rules
+from tests.gate import rules_objects, rules_plans, rules_queries, rules_types, rules_words  # noqa: F401 - they enter their rules
 from tests.gate.rules import RULES, Rule, faults
 
 CASES = [
