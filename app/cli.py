@@ -39,6 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     _add_check(commands)
     _add_db(commands)
     _add_audit(commands)
+    _add_connections(commands)
     _add_local(commands)
     arguments = parser.parse_args(argv)
     try:
@@ -248,6 +249,41 @@ def _run_audit_verify(arguments: argparse.Namespace) -> int:
         print(f"concord: {error}", file=sys.stderr)
         return 2
     return verify(settings, arguments.expect)
+
+
+def _add_connections(commands: Commands) -> None:
+    parser = commands.add_parser("connections", help="keys that encrypt the passwords of connections")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    new_key = actions.add_parser("new-key", help="print a new key for CONCORD_CONNECTION_KEYS")
+    new_key.set_defaults(run=_run_new_key)
+    reencrypt = actions.add_parser(
+        "reencrypt",
+        help="encrypt every stored password with the first key of CONCORD_CONNECTION_KEYS",
+        description="Safe to repeat, and beside running services that know both keys. Exit status 0 when every "
+        "password is encrypted with the first key, else 1: then the other keys are still needed.",
+    )
+    reencrypt.set_defaults(run=_run_reencrypt)
+
+
+def _run_new_key(arguments: argparse.Namespace) -> int:
+    from app.connections.keyring import new_key
+
+    print(new_key())
+    return 0
+
+
+def _run_reencrypt(arguments: argparse.Namespace) -> int:
+    from app.connections.command import reencrypt
+    from app.oracle.errors import OracleError
+    from app.settings import Settings, SettingsError
+
+    try:
+        faults = reencrypt(Settings.from_env())
+    except (SettingsError, OracleError) as error:
+        return _fail(str(error))
+    for name, fault in faults.items():
+        print(f"{name}: {fault or 'encrypted with the first key'}")
+    return 1 if any(faults.values()) else 0
 
 
 def _add_local(commands: Commands) -> None:
