@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 4
 """Processes that one service has at once, each with at most one session."""
-SECONDS = 15
+SECONDS = 30
 """Longest look, with the start of its process."""
 _WAIT_SECONDS = 3.0
 _ANSWER: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
