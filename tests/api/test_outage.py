@@ -77,10 +77,10 @@ def test_a_subscriber_hears_after_an_outage_what_changed_before_he_could_be_told
     client: Client, database: LocalProcess
 ) -> None:
     with connected(client, log_in(client, "admin")) as socket:
-        subscribe(socket, "*")
+        subscribe(socket, "everything")
         database.kill()
         notice = socket.receive_json(timeout=HEALED_SECONDS)
-        assert notice == {"type": "error", "message": "Live updates wait for the database; nothing is lost."}
+        assert notice == {"type": "notice", "message": "Live updates wait for the database; nothing is lost."}
         database.start()
         job_id = enqueue(database)
         assert pushed(socket, seconds=HEALED_SECONDS)["job_id"] == job_id
