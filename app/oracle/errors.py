@@ -37,6 +37,7 @@ TRANSIENT = {
     "ORA-00060": "two transactions waited for each other",
     "ORA-01555": "old versions of rows were overwritten during a long read",
     "ORA-04061": "a package was installed anew",
+    "ORA-04063": "a package is being installed anew, or does not compile",
     "ORA-04065": "a package was installed anew",
     "ORA-04068": "a package was installed anew",
     "ORA-06508": "a package was installed anew",
@@ -60,7 +61,7 @@ MISCONFIGURED = {
 }
 
 # The call failed before it did anything: the stale session has already been told to reload the package.
-_PACKAGE_RELOADED = frozenset({"ORA-04061", "ORA-04065", "ORA-04068", "ORA-06508"})
+PACKAGE_RELOADED = frozenset({"ORA-04061", "ORA-04065", "ORA-04068", "ORA-06508"})
 _DEAD_CONNECTION = frozenset({"DPY-4011", "DPY-1001", "DPY-4033"})
 
 
@@ -133,7 +134,7 @@ def worth_repeating_now(error: oracledb.Error, *, idempotent: bool) -> bool:
     it open whether the call took effect, so only idempotent calls may.
     """
     code = code_of(error)
-    return code in _PACKAGE_RELOADED or (idempotent and code in _DEAD_CONNECTION)
+    return code in PACKAGE_RELOADED or (idempotent and code in _DEAD_CONNECTION)
 
 
 def translate(error: oracledb.Error) -> OracleError:

@@ -15,7 +15,15 @@ from typing import Any, TypeVar
 import oracledb
 
 from app.oracle.address import security
-from app.oracle.errors import TRANSIENT, DatabaseUnavailableError, OracleError, translate, worth_repeating_now
+from app.oracle.errors import (
+    PACKAGE_RELOADED,
+    TRANSIENT,
+    DatabaseUnavailableError,
+    OracleError,
+    code_of,
+    translate,
+    worth_repeating_now,
+)
 from app.settings import Settings
 
 Result = TypeVar("Result")
@@ -131,7 +139,7 @@ class OraclePool:
         """Run `work` with a session; every statement commits (one call, one transaction).
 
         action: V$SESSION.ACTION. idempotent: doing it twice is the same as once (every read is).
-        A dead session or a reloaded package is met by one repetition where that is safe.
+        A dead session is met by one repetition where that is safe, a replaced package by one for each session.
         Raises OracleError and its subclasses only.
         """
         # A caller who is cancelled (a client that went away) must not leave a session in the middle of a call,
@@ -149,15 +157,17 @@ class OraclePool:
     async def _call(
         self, action: str, work: Callable[[Connection], Awaitable[Result]], *, idempotent: bool
     ) -> Result:
-        repeated = False
+        repeated = 0
         while True:
             try:
                 async with self._session(action) as connection:
                     return await self._in_time(connection, work)
             except oracledb.Error as error:
-                if repeated or not worth_repeating_now(error, idempotent=idempotent):
+                # A package that was replaced is told to each session once, and the next session may be another.
+                most = self._size if code_of(error) in PACKAGE_RELOADED else 1
+                if repeated >= most or not worth_repeating_now(error, idempotent=idempotent):
                     raise translate(error) from error
-                repeated = True
+                repeated += 1
 
     async def rows(self, action: str, sql: str, binds: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows of a query, in one round trip if they are few.
