@@ -76,6 +76,7 @@ QUERIES: list[tuple[str, list[tuple[Any, ...]]]] = [
     ),
     ("select count(*) from emp e full join emp m on e.id = m.mgr", [(6,)]),
     ("select count(*) from emp a cross join emp b", [(16,)]),
+    ("select count(*) from emp sample block (1e-6) e where 1 = 0", [(0,)]),
     ("select count(*) from emp a, emp b", [(16,)]),
     ("select id, a.name, b.dept from emp a join emp b using (id) where id = 1", [(1, "Ada", "IT")]),
     ("select id from emp natural join (select id from emp where id < 3) order by id desc", [(2,), (1,)]),

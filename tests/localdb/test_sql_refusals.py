@@ -93,6 +93,7 @@ REFUSED: list[tuple[str, int, int | None]] = [
     ("select date from dual", 936, 7),
     ("select emp.select from emp", 1747, 11),
     ("select level from dual", 1788, 7),
+    ("select * from emp sample (100)", 30562, 26),
     ("select 1 from dual order by 2", 1785, 28),
     ("select distinct dept from emp order by id", 1791, 39),
     # groups
@@ -182,7 +183,7 @@ NOT_SUPPORTED = [
     ("select id from emp fetch first 10 percent rows only", "PERCENT"),
     ("select * from emp versions between scn 1 and 2", "flashback"),
     ("select * from emp@remote", "database link"),
-    ("select * from emp sample (10)", "SAMPLE"),
+    ("select * from emp sample (10) seed (1)", "SAMPLE .. SEED"),
     ("select * from emp pivot (max(id) for dept in ('a'))", "PIVOT"),
     ("explain plan for select 1 from dual", "EXPLAIN PLAN"),
     ("select xmltype('<a/>') from dual", "XMLTYPE"),

@@ -25,12 +25,21 @@ class AsOf(Node):
 
 
 @dataclass(slots=True)
+class Sample(Node):
+    """SAMPLE [BLOCK] (percent): a share of the rows, or of the blocks."""
+
+    blocks: bool
+    percent: str
+
+
+@dataclass(slots=True)
 class TableRef(Node):
-    """schema.table [AS OF ..] alias. `alias` is None when the table's own name serves."""
+    """schema.table [SAMPLE ..] [AS OF ..] alias. `alias` is None when the table's own name serves."""
 
     parts: tuple[str, ...]
     alias: str | None = None
     as_of: AsOf | None = None
+    sample: Sample | None = None
 
 
 @dataclass(slots=True)

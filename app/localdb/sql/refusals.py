@@ -185,6 +185,7 @@ TEXTS = {
     30487: "ORDER BY not allowed here",
     30491: "missing ORDER BY clause",
     30553: "The function is not deterministic",
+    30562: "invalid SAMPLE percentage",
     30563: "outer join operator (+) is not allowed here",
     30667: "cannot drop NOT NULL constraint on a DEFAULT ON NULL column",
     30673: "column to be modified is not an identity column",

@@ -253,8 +253,9 @@ class QueryParser(ExpressionParser):
             if self.peek().word != "+":
                 return self._pipelined(token.offset, parts)
             raise self.error(933)
+        sample = self._sample()
         as_of = self._flashback()
-        found = n.TableRef(token.offset, parts, self._alias(), as_of)
+        found = n.TableRef(token.offset, parts, self._alias(), as_of, sample)
         self._refuse_clauses()
         return found
 
@@ -312,6 +313,22 @@ class QueryParser(ExpressionParser):
             row.append(self.value())
         self.expect_close()
         return row
+
+    def _sample(self) -> n.Sample | None:
+        """SAMPLE [BLOCK] (percent), the percentage from 0.000001 to below 100."""
+        if not self.at("SAMPLE") or self.peek().word not in ("(", "BLOCK"):
+            return None
+        offset = self.advance().offset
+        blocks = bool(self.accept("BLOCK"))
+        self.expect_open()
+        percent = self.token
+        self.advance()
+        if percent.kind != T.NUMBER or not 0.000001 <= float(percent.value.rstrip("dDfF")) < 100:
+            raise refuse(30562, percent.offset)
+        self.expect_close()
+        if self.at("SEED"):
+            raise self.unsupported("SAMPLE .. SEED")
+        return n.Sample(offset, blocks, percent.value.rstrip("dDfF"))
 
     def _flashback(self) -> n.AsOf | None:
         """AS OF SCN n, AS OF TIMESTAMP t."""

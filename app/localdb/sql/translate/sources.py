@@ -80,7 +80,12 @@ class Sources(Rownum):
         self.moments.append(item.as_of)
         if item.as_of is not None and found.schema == "SYS":
             raise unsupported("flashback query of the dictionary", item.as_of.offset)
-        return self.object_source(found, item.alias or parts[-1])
+        sql = self.object_source(found, item.alias or parts[-1])
+        if item.sample is None:
+            return sql
+        if found.kind is not ObjectKind.TABLE:
+            raise unsupported("SAMPLE of a view", item.sample.offset)
+        return f"{sql} TABLESAMPLE {'SYSTEM' if item.sample.blocks else 'BERNOULLI'} ({item.sample.percent})"
 
     def object(self, parts: tuple[str, ...], offset: int) -> ObjectInfo:
         """The table or view of that name. Raises ORA-00942."""
