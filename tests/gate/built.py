@@ -127,7 +127,7 @@ def _source() -> OracleTableSource:
     columns: list[tuple[object, ...]] = [("ID", "NUMBER", 9, 0, 22, 0, None, "N")]
     columns += [(f"C{n}", kind, None, None, 10, 10, "C", "Y") for n, kind in enumerate(_TYPES)]
     source = OracleTableSource(cast(Any, None), "OWNER", "TABLE", 42)
-    answers: Iterator[list[tuple[object, ...]]] = iter([columns, [("T_PK", "P", "ID")], [(10,)]])
+    answers: Iterator[list[tuple[object, ...]]] = iter([columns, [("T_PK", "P", "ID")], [(10, None)]])
 
     def execute(statement: str, binds: object) -> SimpleNamespace:
         rows = next(answers)

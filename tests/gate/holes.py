@@ -96,8 +96,7 @@ HOLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("worker/engines/keyfinding/database.py", "' intersect '.join(sides)"): (
         'select "A" from "OWNER"."T" intersect select "A" from "OWNER"."U"',
     ),
-    ("worker/engines/sources/oracle.py", "quoted(self._owner)"): ('"OWNER"',),
-    ("worker/engines/sources/oracle.py", "quoted(self._table)"): ('"TABLE"',),
+    ("worker/engines/sources/oracle.py", "self._place"): ('"OWNER"."TABLE"',),
     ("worker/engines/sources/oracle.py", "int(scn)"): ("42",),
     ("worker/engines/sources/oracle.py", "self.from_clause"): (_TABLE,),
     ("worker/engines/sources/oracle.py", "', '.join(expressions)"): (_EXPRESSIONS,),
@@ -108,6 +107,9 @@ HOLES: dict[tuple[str, str], tuple[str, ...]] = {
         ", ".join(f"{form.format(_COLUMN)} as c0" for form in _LARGE.values()),
     ),
     ("worker/preview.py", "source.from_clause"): (_TABLE,),
+    ("worker/engines/sources/oracle_pieces.py", "_PIECES_A_SESSION * sessions"): ("8",),
+    ("worker/engines/sources/oracle_pieces.py", "table"): ('"OWNER"."TABLE"',),
+    ("worker/engines/sources/oracle_pieces.py", "percent"): ("0.500000",),
     ("worker/engines/sources/oracle_query.py", "', '.join(expressions)"): (_EXPRESSIONS,),
     ("worker/engines/sources/oracle_query.py", "self._inline_view()"): (
         "(\nselect 1 as id from dual -- end\n)",

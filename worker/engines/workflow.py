@@ -36,7 +36,7 @@ _KEY_SHARES = (
     0.4,
     0.75,
 )  # where rows come once, and where columns are read again; of the work, where the key must be found first
-_ANALYSIS_SHARES = (0.25, 0.65)  # the same; of the rest, where an analysis is wanted
+_ANALYSIS_SHARES = (0.25, 0.55)  # the same; of the rest, where an analysis is wanted
 
 Checkpoint = dict[str, Any]
 

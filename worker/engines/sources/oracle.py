@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from app.oracle.dictionary import quoted
 from app.oracle.errors import code_of, heals, translate
 from app.oracle.keys import PRIMARY_KEY
 from worker.engines.errors import SourceFailed, SourceInterrupted
+from worker.engines.sources import oracle_pieces
 from worker.engines.sources.base import ColumnInfo, DeclaredKey, Source
 from worker.engines.sources.oracle_types import Selection, described, selection
 
@@ -40,7 +41,7 @@ select c.constraint_name, c.constraint_type, cc.column_name
  order by c.constraint_name, cc.position"""
 
 _STATISTICS = """
-select num_rows
+select num_rows, iot_type
   from all_tables
  where owner = :owner_name and table_name = :table_name"""
 
@@ -75,14 +76,17 @@ class _Description:
     selections: dict[str, Selection]
     keys: list[DeclaredKey]
     rows: int
+    heap: bool
+    """Whether it is a table whose rows have an address on disk: no view, no index-organized table."""
 
 
 class OracleTableSource:
     """One table or view. Names are as the dictionary spells them.
 
     `connect` makes a new connection, which this source closes; the session's NLS_NUMERIC_CHARACTERS is
-    set. `name` is what people call it, if not OWNER.TABLE. Rows are read by one query, so they are consistent in themselves; with `scn` they are as of that
-    system change number (the user then needs FLASHBACK on the table).
+    set. `name` is what people call it, if not OWNER.TABLE. Rows are read by one query, so they are consistent
+    in themselves; with `scn` they are as of that system change number (the user then needs FLASHBACK on the
+    table), and a large table is read by several sessions.
     """
 
     by_column = False
@@ -103,6 +107,7 @@ class OracleTableSource:
         self.name = name or f"{owner}.{table}"
         self.scn = scn
         self._no_scn = "not asked for; one query, as of its start"
+        self._sessions = 1
 
     @property
     def place(self) -> tuple[str, str]:
@@ -127,7 +132,7 @@ class OracleTableSource:
 
     def account(self) -> dict[str, Any]:
         """The table, and as of what it was read: `scn`, or null and why there is none."""
-        account = {"kind": "table", "table": self.name, "scn": self.scn}
+        account = {"kind": "table", "table": self.name, "scn": self.scn, "sessions": self._sessions}
         return account if self.scn is not None else account | {"no_scn": self._no_scn}
 
     def pin(self, scn: int | None, why_not: str = "") -> None:
@@ -139,9 +144,7 @@ class OracleTableSource:
         self._no_scn = f"{why_not}; one query, as of its start" if scn is None else ""
         if scn is None:
             return
-        statement = (
-            f"select 1 from {quoted(self._owner)}.{quoted(self._table)} as of scn {int(scn)} where 1 = 0"
-        )
+        statement = f"select 1 from {self._place} as of scn {int(scn)} where 1 = 0"
         with self._reading(), self.connect() as connection, connection.cursor() as cursor:
             try:
                 cursor.execute(statement)
@@ -154,12 +157,37 @@ class OracleTableSource:
 
     def batches(self, columns: Sequence[str], pieces: range | None = None) -> Iterator[pa.RecordBatch]:
         """The rows as the database delivers them."""
-        return self.rows_where(columns)
+        described = self._description()
+        if self.scn is None or not described.heap or described.rows < oracle_pieces.LEAST_ROWS:
+            yield from self.rows_where(columns)
+            return
+        with ExitStack() as cleanup:
+            connections = [cleanup.enter_context(self.session())]
+            todo = oracle_pieces.pieces(connections[0], self._place, described.rows, oracle_pieces.SESSIONS)
+            with suppress(SourceFailed):  # no more sessions are to be had: these will do
+                while len(connections) < min(oracle_pieces.SESSIONS, len(todo)):
+                    connections.append(cleanup.enter_context(self.session()))
+            self._sessions = len(connections)
+            yield from oracle_pieces.at_once(
+                connections,
+                todo,
+                lambda connection, piece: self._fetched(connection, columns, piece.condition, piece.binds),
+            )
 
     def rows_where(
         self, columns: Sequence[str], condition: str = "", binds: Mapping[str, Any] | None = None
     ) -> Iterator[pa.RecordBatch]:
         """The rows that satisfy a condition of ours (SQL after WHERE); its values come as `binds`."""
+        with self.session() as connection:
+            yield from self._fetched(connection, columns, condition, binds or {})
+
+    def _fetched(
+        self,
+        connection: oracledb.Connection,
+        columns: Sequence[str],
+        condition: str,
+        binds: Mapping[str, Any],
+    ) -> Iterator[pa.RecordBatch]:
         selections = [self.selections[name] for name in columns]
         expressions = [
             f"{chosen.expression.format(quoted(name))} as c{position}"
@@ -168,16 +196,19 @@ class OracleTableSource:
         where = f" where {condition}" if condition else ""
         statement = f"select {', '.join(expressions)} from {self.from_clause}{where}"
         size = LONG_BATCH_ROWS if any(chosen.long for chosen in selections) else BATCH_ROWS
-        with self.session() as connection:
-            frames = connection.fetch_df_batches(statement, dict(binds or {}), size=size, fetch_decimals=True)
-            for frame in frames:
-                yield from pa.table(frame).rename_columns(list(columns)).to_batches()
+        frames = connection.fetch_df_batches(statement, dict(binds), size=size, fetch_decimals=True)
+        for frame in frames:
+            yield from pa.table(frame).rename_columns(list(columns)).to_batches()
 
     @property
     def from_clause(self) -> str:
         """What to select from: the quoted name, as of the SCN if there is one."""
         as_of = "" if self.scn is None else f" as of scn {int(self.scn)}"
-        return f"{quoted(self._owner)}.{quoted(self._table)}{as_of}"
+        return f"{self._place}{as_of}"
+
+    @property
+    def _place(self) -> str:
+        return f"{quoted(self._owner)}.{quoted(self._table)}"
 
     @property
     def selections(self) -> Mapping[str, Selection]:
@@ -225,11 +256,13 @@ class OracleTableSource:
         if not columns:
             raise SourceFailed(f"{self.name} does not exist, or Concord may not read it.")
         keys = _keys(cursor.execute(_KEYS, binds).fetchall(), {c.name for c in columns if c.nullable})
-        counted = cursor.execute(_STATISTICS, binds).fetchone()
+        statistics = cursor.execute(_STATISTICS, binds).fetchone()
+        counted = statistics
         if counted is None or counted[0] is None:
             counted = cursor.execute(f"select count(*) from {self.from_clause}").fetchone()
         assert counted is not None
-        return _Description(columns, selections, keys, int(counted[0]))
+        heap = statistics is not None and statistics[1] is None
+        return _Description(columns, selections, keys, int(counted[0]), heap)
 
     def _reading(self) -> AbstractContextManager[None]:
         return explained(self.name)
