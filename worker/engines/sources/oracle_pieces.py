@@ -89,7 +89,7 @@ def at_once(
                         return
         except queue.Empty:
             give(None)
-        except BaseException as error:  # told by the thread that asks for the rows
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that asks for the rows
             give(error)
 
     threads = [
