@@ -105,6 +105,16 @@ def ok(data: Data, message: str = "") -> Envelope[Data]:
     return Envelope(success=True, data=data, message=message, timestamp=datetime.now(UTC))
 
 
+def failed(message: str, errors: list[FieldError] | None = None) -> Failure:
+    """The envelope of a request that was not carried out."""
+    return Failure(
+        success=False,
+        data=FieldErrors(errors) if errors else None,
+        message=message,
+        timestamp=datetime.now(UTC),
+    )
+
+
 def failure(
     status: int,
     message: str,
@@ -112,13 +122,9 @@ def failure(
     headers: Mapping[str, str] | None = None,
 ) -> Response[Failure]:
     """The answer to a request that was not carried out."""
-    body = Failure(
-        success=False,
-        data=FieldErrors(errors) if errors else None,
-        message=message,
-        timestamp=datetime.now(UTC),
+    return Response(
+        failed(message, errors), status_code=status, headers=headers, media_type="application/json"
     )
-    return Response(body, status_code=status, headers=headers, media_type="application/json")
 
 
 _EXAMPLE_TIME = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -13,7 +12,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-import uvicorn
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
@@ -25,7 +23,7 @@ from app.accounts.audit import AuditStore
 from app.accounts.first import ensure_administrator
 from app.accounts.guard import Gate, require_permission
 from app.accounts.logins import LoginStore
-from app.accounts.passwords import PasswordRuleError, check_rules
+from app.accounts.passwords import PasswordRuleError, check_rules, prepare
 from app.accounts.presence import Presence
 from app.accounts.signing import SigningKeys
 from app.accounts.store import AccountStore
@@ -46,6 +44,7 @@ from app.ops import health
 from app.ops.edge import Edge
 from app.ops.logs import configure_logging
 from app.ops.metrics import Metrics, metrics
+from app.ops.server import listen, server_of
 from app.oracle.errors import OracleError
 from app.oracle.pool import OraclePool
 from app.profiles import routes as profile_routes
@@ -63,8 +62,6 @@ log = structlog.get_logger(__name__)
 
 _FIRST_BACK_OFF_SECONDS = 0.5
 _MAX_BACK_OFF_SECONDS = 10.0
-_GRACE_SECONDS = 10
-_SOCKET_MESSAGE_BYTES = 64 * 1024
 _TIDY_SECONDS = 3600
 _KEEP_LOGINS_DAYS = 30
 _PURGE_BATCH = 1000
@@ -179,12 +176,13 @@ def create_app(settings: Settings) -> Litestar:
         logging_config=None,
     )
     _check_every_route_is_guarded(app)
-    app.edge = Edge(super(ConcordApi, app).__call__, measured)
+    app.edge = Edge(super(ConcordApi, app).__call__, measured, settings.max_requests_at_once)
     return app
 
 
 async def _start(state: State, settings: Settings) -> None:
     """Wait for the database as long as it takes, say why once, and make the first administrator."""
+    await prepare()
     back_off = _FIRST_BACK_OFF_SECONDS
     while True:
         try:
@@ -245,7 +243,7 @@ def serve(settings: Settings) -> int:
         if settings.admin_password:
             check_rules(settings.admin_password)
         app = create_app(settings)
-        listening = _listen(settings.host, settings.port)
+        listening = listen(settings.host, settings.port)
     except PasswordRuleError as error:
         return _fail(f"CONCORD_ADMIN_PASSWORD cannot be used. {error}")
     except (SettingsError, OracleError) as error:
@@ -256,38 +254,14 @@ def serve(settings: Settings) -> int:
             "Choose another port with CONCORD_PORT."
         )
     host, port = listening.getsockname()[:2]
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies.split(),
-        ws_max_size=_SOCKET_MESSAGE_BYTES,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
     log.info("listening", url=f"http://{host}:{port}", docs=f"http://{host}:{port}/docs")
     # uvicorn shuts down in order and then raises the signal again; by then there is nothing left to stop.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with listening, suppress(KeyboardInterrupt):
-        server = uvicorn.Server(config)
+        server = server_of(app, settings.trusted_proxies.split())
         server.run(sockets=[listening])
         return 0 if server.started else 1
     return 0
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A bound socket. Raises OSError if the port is taken or the address is not of this machine."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.set_inheritable(True)
-    except OSError:
-        listening.close()
-        raise
-    return listening
 
 
 def _fail(sentence: str) -> int:

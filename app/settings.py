@@ -122,6 +122,11 @@ class Settings:
         "requests that one user or key may send in a minute to all API processes; 0 = no limit",
         minimum=0,
     )
+    max_requests_at_once: int = knob(
+        200,
+        "requests that one API process works on at the same time; more are answered 503 at once",
+        minimum=1,
+    )
     live_connections_per_user: int = knob(
         50,
         "WebSockets and event streams that one user may hold open at one API process; 0 = no limit",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,9 +11,8 @@ import oracledb
 
 from app.accounts.permissions import Role
 from app.oracle.audit import Deed, audited
+from app.oracle.lists import lists_of_binds
 from app.oracle.pool import NUMBER_OUT, OraclePool, Out, Outs
-
-_LISTS = (1, 16, 256)  # lengths of lists of ids in a statement; Oracle takes up to 1000
 
 _SHORT = Out(oracledb.DB_TYPE_VARCHAR, 20)
 _NAME = Out(oracledb.DB_TYPE_VARCHAR, 512)
@@ -100,7 +99,7 @@ class LoginStore:
     async def standing_of_sessions(self, session_ids: Collection[str]) -> dict[str, Admission]:
         """What would be said now of requests of these sessions; one that is not known is left out."""
         rows = []
-        for names, binds in _lists(session_ids):
+        for names, binds in lists_of_binds(session_ids):
             sql = f"""
                 select s.session_id
                       ,case
@@ -121,7 +120,7 @@ class LoginStore:
     async def standing_of_keys(self, key_ids: Collection[str]) -> dict[str, Admission]:
         """As standing_of_sessions, for keys."""
         rows = []
-        for names, binds in _lists(key_ids):
+        for names, binds in lists_of_binds(key_ids):
             sql = f"""
                 select k.key_id
                       ,case
@@ -307,17 +306,6 @@ class LoginStore:
         sql = "begin logins.purge(in_days => :days, in_limit => :row_limit, out_deleted => :deleted); end;"
         binds = {"days": days, "row_limit": limit, "deleted": NUMBER_OUT}
         return int((await self._pool.block("purge logins", sql, binds, idempotent=True))["deleted"])
-
-
-def _lists(ids: Collection[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Lists of binds for IN, each as its text and its values. A list is filled up with its last value: few
-    lengths are few statements in the shared pool."""
-    waiting = sorted(ids)
-    while waiting:
-        some, waiting = waiting[: _LISTS[-1]], waiting[_LISTS[-1] :]
-        size = next(size for size in _LISTS if size >= len(some))
-        binds = {f"id_{n}": some[min(n, len(some) - 1)] for n in range(size)}
-        yield ", ".join(f":{name}" for name in binds), binds
 
 
 def _standing(rows: list[tuple[Any, ...]]) -> dict[str, Admission]:

@@ -18,8 +18,20 @@ from app.jobs.system import SystemState, WorkerState
 EVERYTHING, SYSTEM = "everything", "system"
 
 
+_JOB = "job:"
+
+
 def job_topic(job_id: str) -> str:
-    return f"job:{job_id}"
+    return f"{_JOB}{job_id}"
+
+
+def is_job_topic(topic: str) -> bool:
+    return topic.startswith(_JOB)
+
+
+def job_id_of(topic: str) -> str:
+    """The job of a job's topic."""
+    return topic.removeprefix(_JOB)
 
 
 def table_topic(name: str) -> str:

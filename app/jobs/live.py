@@ -9,13 +9,17 @@ Who comes back after a break names the time of the last change that he saw. What
 first time since then, with some slack, is what he may have missed, late commits too. If the poller has not been
 looking for so long, the rows are read, from LATE_WINDOW before that time on. Versions that the client says it
 knows are not told again.
+
+When more than MAX_CHANGES rows change at once (a DBA updates the whole table), they are not told one by one:
+listeners of wide topics get one sentence, the poller goes on from the database's clock, and the jobs that
+somebody follows singly are read by their ids, then and with each late look until the flood is out of reach.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -23,7 +27,15 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from app.jobs.listener import EVERYTHING, SYSTEM, Listener, Update, job_topic, update_of_job
+from app.jobs.listener import (
+    SYSTEM,
+    Listener,
+    Update,
+    is_job_topic,
+    job_id_of,
+    job_topic,
+    update_of_job,
+)
 from app.jobs.models import JobProgress
 from app.jobs.system import Standing, SystemState, WorkerState
 from app.oracle.errors import OracleError
@@ -34,9 +46,14 @@ WINDOW = timedelta(seconds=5)
 LATE_WINDOW = timedelta(minutes=15)
 LATE_LOOK_SECONDS = 15.0
 SYSTEM_LOOK_SECONDS = 2.0
+MAX_CHANGES = 10_000  # of one look
+MAX_SEEN = 100_000
+_FLOOD_NOTICE_SECONDS = 10.0
 _MAX_BACK_OFF_SECONDS = 10.0
 _AWAY = "Live updates wait for the database; nothing is lost."
 _BACK = "The database is back; live updates go on."
+
+_FLOOD = "So many jobs changed at once that they are not told one by one; read the list again."
 
 WEBSOCKET, EVENT_STREAM = "websocket", "event stream"
 
@@ -46,7 +63,9 @@ class Feed(Protocol):
 
     async def now(self) -> datetime: ...
 
-    async def changed_since(self, since: datetime) -> list[JobProgress]: ...
+    async def changed_since(self, since: datetime, limit: int) -> list[JobProgress]: ...
+
+    async def progress_of_all(self, job_ids: Collection[str]) -> list[JobProgress]: ...
 
     async def progress_of(self, job_id: str) -> JobProgress | None: ...
 
@@ -78,7 +97,9 @@ class LiveJobs:
         self._newest = self._began = datetime.max.replace(tzinfo=UTC)
         self._began_at = 0.0  # the same moment as _began by the event loop's clock
         self._seen: dict[str, _Seen] = {}
+        self._flooded_at = datetime.min.replace(tzinfo=UTC)  # nothing stamped before is read again
         self._next_late_look = 0.0
+        self._next_flood_notice = 0.0
         self._outage = ""
 
     @property
@@ -123,7 +144,10 @@ class LiveJobs:
         await self._watching.wait()
         self._subscribe(listener, topic, known or {})
         if since is not None:
-            for update in await self._missed(since):
+            missed = await self._missed(since)
+            if missed is None:
+                listener.notice(_FLOOD)
+            for update in missed or ():
                 if topic in update.topics:
                     listener.offer(update)
 
@@ -171,9 +195,15 @@ class LiveJobs:
             await self._begin()
             return
         late = asyncio.get_running_loop().time() >= self._next_late_look
-        changes = await self._feed.changed_since(self._newest - (LATE_WINDOW if late else WINDOW))
+        since = max(self._newest - (LATE_WINDOW if late else WINDOW), self._flooded_at)
+        changes = await self._changes(since)
+        if changes is None or len(self._seen) > MAX_SEEN:
+            await self._flood()
+            return
         self._publish([update for change in changes if (update := self._remember(change)) is not None])
         if late:
+            if self._newest - LATE_WINDOW < self._flooded_at:
+                await self._reread_single_jobs()
             self._schedule_late_look()
             self._forget()
 
@@ -182,10 +212,37 @@ class LiveJobs:
         self._newest = self._began = await self._feed.now()
         self._began_at = asyncio.get_running_loop().time()
         self._seen.clear()
-        for change in await self._feed.changed_since(self._newest - LATE_WINDOW):
+        changes = await self._changes(self._newest - LATE_WINDOW)
+        if changes is None:
+            self._flooded_at = self._newest
+        for change in changes or ():
             self._remember(change)
         self._schedule_late_look()
         self._watching.set()
+
+    async def _changes(self, since: datetime) -> list[JobProgress] | None:
+        """What was stamped since then; None if it is more than one by one makes sense."""
+        changes = await self._feed.changed_since(since, MAX_CHANGES + 1)
+        return None if len(changes) > MAX_CHANGES else changes
+
+    async def _flood(self) -> None:
+        """Keep nothing of it, say so, and go on from now; who follows one job misses nothing."""
+        self._flooded_at = self._newest = await self._feed.now()
+        self._seen.clear()
+        await self._reread_single_jobs()
+        now = asyncio.get_running_loop().time()
+        if now < self._next_flood_notice:
+            return
+        self._next_flood_notice = now + _FLOOD_NOTICE_SECONDS
+        log.warning("a flood of changed jobs is not told one by one", more_than=MAX_CHANGES)
+        for listener in self._listeners:
+            if any(topic != SYSTEM and not is_job_topic(topic) for topic in listener.topics):
+                listener.notice(_FLOOD)
+
+    async def _reread_single_jobs(self) -> None:
+        followed = [job_id_of(topic) for topic in self._by_topic if is_job_topic(topic)]
+        for state in await self._feed.progress_of_all(followed):
+            self._publish([Update(state.job_id, state.version, (job_topic(state.job_id),), state)])
 
     def _clock(self) -> datetime:
         """The database's time, near enough."""
@@ -201,14 +258,15 @@ class LiveJobs:
         self._newest = max(self._newest, change.updated_at)
         return update
 
-    async def _missed(self, since: datetime) -> list[Update]:
-        """The updates that somebody may not have seen whose last one was stamped at `since`.
+    async def _missed(self, since: datetime) -> list[Update] | None:
+        """The updates that somebody may not have seen whose last one was stamped at `since`; None if too many.
 
         Another process may have seen a late commit up to one late look before or after this one.
         """
         since -= timedelta(seconds=LATE_LOOK_SECONDS) + WINDOW
-        if since < max(self._began, self._clock() - LATE_WINDOW):
-            return [update_of_job(change) for change in await self._feed.changed_since(since - LATE_WINDOW)]
+        if since < max(self._began, self._clock() - LATE_WINDOW, self._flooded_at):
+            changes = await self._changes(since - LATE_WINDOW)
+            return None if changes is None else [update_of_job(change) for change in changes]
         return [seen.update for seen in self._seen.values() if seen.seen_at >= since]
 
     def _publish(self, updates: list[Update]) -> None:
@@ -312,6 +370,3 @@ class _SystemNews:
         self._revision += 1
         self._states[key] = Update(key, self._revision, (SYSTEM,), state)
         return self._states[key]
-
-
-__all__ = ["EVENT_STREAM", "EVERYTHING", "SYSTEM", "WEBSOCKET", "Feed", "LiveJobs"]

@@ -11,7 +11,7 @@ Times in the database are UTC in TIMESTAMP(6) columns; here they are aware datet
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -39,6 +39,7 @@ from app.jobs.rows import (
 from app.jobs.runs import RunStorage
 from app.oracle.audit import Deed, audited
 from app.oracle.errors import ConflictError, DatabaseUnavailableError, NotFoundError
+from app.oracle.lists import lists_of_binds
 from app.oracle.pool import TEXT_OUT, Connection, OraclePool, to_database
 
 
@@ -242,15 +243,27 @@ class OracleJobStorage(RunStorage, AdministrationStorage):
         rows = await self._pool.rows("clock", "select sys_extract_utc(systimestamp) from dual")
         return required_time(rows[0][0])
 
-    async def changed_since(self, since: datetime) -> list[JobProgress]:
-        """Jobs whose row was stamped at or after `since`, oldest change first."""
+    async def changed_since(self, since: datetime, limit: int) -> list[JobProgress]:
+        """Jobs whose row was stamped at or after `since`, oldest change first, at most `limit`."""
         sql = f"""
             select {PROGRESS_COLUMNS}
               from comparison_jobs
              where updated_at >= :since
-             order by updated_at, job_id"""
-        rows = await self._pool.rows("watch", sql, {"since": to_database(since)})
-        return [progress_of_row(row) for row in rows]
+             order by updated_at, job_id
+             fetch first :row_limit rows only"""
+        binds = {"since": to_database(since), "row_limit": limit}
+        return [progress_of_row(row) for row in await self._pool.rows("watch", sql, binds)]
+
+    async def progress_of_all(self, job_ids: Collection[str]) -> list[JobProgress]:
+        """Where these jobs stand; one that is not there any more is left out."""
+        found = []
+        for names, binds in lists_of_binds(job_ids):
+            sql = f"""
+                select {PROGRESS_COLUMNS}
+                  from comparison_jobs
+                 where job_id in ({names})"""
+            found += [progress_of_row(row) for row in await self._pool.rows("watch", sql, binds)]
+        return found
 
     async def progress_of(self, job_id: str) -> JobProgress | None:
         """Where one job stands; None if there is no such job."""

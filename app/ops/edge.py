@@ -6,11 +6,13 @@ import re
 import secrets
 import time
 
+import msgspec
 import structlog
 from litestar.datastructures import MutableScopeHeaders
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.accounts.guard import budget_headers
+from app.envelope import RETRY_AFTER_SECONDS, failed
 from app.ops.metrics import Metrics
 from app.oracle.audit import Caller, caller
 from app.oracle.pool import acting_for
@@ -32,11 +34,14 @@ SECURITY_HEADERS = {
 
 
 class Edge:
-    """ASGI wrapper around the whole application."""
+    """ASGI wrapper around the whole application. limit: of requests whose answer has not begun; what comes beyond
+    is answered 503 at once, so that nothing piles up. Liveness and figures are always answered."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, limit: int) -> None:
         self._app = app
         self._metrics = metrics
+        self._limit = limit
+        self._waiting = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if str(scope["type"]) != "http":
@@ -45,10 +50,12 @@ class Edge:
         request_id = _request_id(scope)
         began = time.perf_counter()
         status = 0
+        self._waiting += 1
 
         async def send_marked(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
+                self._waiting -= status == 0
                 status = message["status"]
                 headers = MutableScopeHeaders(message)
                 headers["X-Request-ID"] = request_id
@@ -65,8 +72,12 @@ class Edge:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            await self._app(scope, receive, send_marked)
+            if self._waiting > self._limit and scope["path"] not in _CHATTER:
+                await _answer_busy(send_marked)
+            else:
+                await self._app(scope, receive, send_marked)
         finally:
+            self._waiting -= status == 0
             self._note(scope, status, time.perf_counter() - began)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
@@ -83,6 +94,18 @@ class Edge:
             status=status,
             milliseconds=round(seconds * 1000, 1),
         )
+
+
+async def _answer_busy(send: Send) -> None:
+    sentence = "This API process has as many requests as it takes; try again in a moment."
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"retry-after", str(RETRY_AFTER_SECONDS).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    body = msgspec.json.encode(failed(sentence))
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _request_id(scope: Scope) -> str:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import bcrypt
 import pytest
-import uvicorn
 from litestar import Litestar
 from litestar.testing import TestClient, WebSocketTestSession
 
@@ -20,6 +19,7 @@ from app.accounts import presence
 from app.accounts.permissions import Role
 from app.accounts.tokens import Tokens
 from app.main import create_app
+from app.ops.server import listen, server_of
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +27,24 @@ if TYPE_CHECKING:
 
 PASSWORD = "correct horse battery"
 Client = TestClient[Litestar]
+
+
+@contextmanager
+def serving(app: Litestar) -> Iterator[str]:
+    """The application on a real port, with the server that `concord serve` uses; its address."""
+    with listen("127.0.0.1", 0) as listening:
+        server = server_of(app)
+        server.config.timeout_graceful_shutdown = 2
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        end = time.monotonic() + 30
+        while not server.started:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 @pytest.fixture(scope="session")
@@ -57,18 +75,8 @@ def anonymous(app: Litestar) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def address(settings: Settings, anonymous: Client) -> Iterator[str]:
     """The API on a real port: the client of the other tests shows no events as they come."""
-    config = uvicorn.Config(create_app(settings), port=0, log_config=None, timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    end = time.monotonic() + 30
-    while not server.started:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/api/v1"
-    server.should_exit = True
-    thread.join(20)
-    assert not thread.is_alive()
+    with serving(create_app(settings)) as url:
+        yield f"{url}/api/v1"
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,11 +58,15 @@ class Table:
         self._answer()
         return self.clock
 
-    async def changed_since(self, since: datetime) -> list[JobProgress]:
+    async def changed_since(self, since: datetime, limit: int) -> list[JobProgress]:
         self._answer()
         self.looks += 1
         found = [row for row in self.rows.values() if row.updated_at >= since]
-        return sorted(found, key=lambda row: row.updated_at)
+        return sorted(found, key=lambda row: row.updated_at)[:limit]
+
+    async def progress_of_all(self, job_ids: Collection[str]) -> list[JobProgress]:
+        self._answer()
+        return [self.rows[job_id] for job_id in job_ids if job_id in self.rows]
 
     def start_worker(self, worker_id: str) -> None:
         self.workers[worker_id] = WorkerState(
@@ -376,5 +380,36 @@ def test_who_asks_for_the_system_while_the_database_is_away_is_told_so() -> None
         assert [update.state for update in (await listener.take()).updates] == [
             SystemState(database="unavailable")
         ]
+
+    run(story)
+
+
+def test_a_flood_is_told_in_one_sentence_and_who_follows_one_job_misses_nothing(monkeypatch: Any) -> None:
+    monkeypatch.setattr(live_module, "MAX_CHANGES", 50)
+    monkeypatch.setattr(live_module, "LATE_LOOK_SECONDS", 0.02)
+
+    async def story(table: Table, live: LiveJobs) -> None:
+        wide, single = live.listen(), live.listen()
+        await follow_all(live, wide, None)
+        table.change("job 7", 1)
+        await follow(live, single, "job 7", 1)
+        assert await news(wide) == [("job 7", 1)]
+        for number in range(1000):
+            table.change(f"job {number}", 2, at=table.clock + timedelta(seconds=1))
+        table.clock += timedelta(seconds=2)
+        told = await wide.take()
+        assert (told.updates, told.notices) == (
+            [],
+            ["So many jobs changed at once that they are not told one by one; read the list again."],
+        )
+        assert await news(single) == [("job 7", 2)]
+        assert len(live._seen) <= 1
+        table.change("job 9", 3)
+        assert await news(wide) == [("job 9", 3)], "afterwards changes are told as ever"
+        table.change("job 7", 3, at=table.clock - timedelta(seconds=1.5))
+        assert await news(single) == [("job 7", 3)], "a late commit from before the end of the flood"
+        late = live.listen()
+        await follow_all(live, late, table.clock - timedelta(seconds=5))
+        assert len((await late.take()).notices) == 1, "nobody comes back to a flood either"
 
     run(story)
