@@ -83,4 +83,6 @@ def test_a_subscriber_hears_after_an_outage_what_changed_before_he_could_be_told
         assert notice == {"type": "notice", "message": "Live updates wait for the database; nothing is lost."}
         database.start()
         job_id = enqueue(database)
+        back = socket.receive_json(timeout=HEALED_SECONDS)
+        assert back == {"type": "notice", "message": "The database is back; live updates go on."}
         assert pushed(socket, seconds=HEALED_SECONDS)["job_id"] == job_id

@@ -52,6 +52,7 @@ HOLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("*", "owner"): ("CONCORD",),
     ("*", "statement.text"): (),  # the files of plsql/, collected by themselves
     ("app/accounts/logins.py", "names"): (":id0, :id1",),
+    ("app/jobs/store.py", "names"): (":id0, :id1",),
     ("app/accounts/audit.py", "where"): (
         "1 = 1",
         "actor = :actor and action = :action and target = :target and outcome = :outcome and logged_at >= :since"
