@@ -11,6 +11,7 @@ from app.localdb.sql.compiled import TableChange
 # SQLSTATE and a part of the failing PostgreSQL statement or of PostgreSQL's message -> the error. {} is the
 # schema's and the constraint's name; the first row that fits counts.
 _ERRORS: list[tuple[str, str, int, str]] = [
+    ("23505", '"pg_', 955, "name is already used by an existing object"),  # another session was quicker
     ("23505", "primary key", 2437, "cannot validate ({}) - primary key violated"),
     ("23505", " add ", 2299, "cannot validate ({}) - duplicate keys found"),
     ("23505", "", 1452, "cannot CREATE UNIQUE INDEX; duplicate keys found"),

@@ -263,8 +263,8 @@ def ordered_subqueries(read: Read) -> Faults:
 
 
 @rule(
-    "ORA-00904",
-    "a table of a query more than one level further out",
+    "house",
+    "a table of a query more than one level further out: older releases answer with ORA-00904",
     bad=(
         "select a from t where exists (select 1 from u where u.b = (select max(c) from v where v.d = t.d))",
     ),

@@ -95,8 +95,8 @@ def _is_time(word: Word) -> bool:
 
 
 @rule(
-    "ORA-00932",
-    "TIMESTAMP with numbers: a difference is an INTERVAL, and a sum with a number is a DATE without fractions",
+    "house",
+    "TIMESTAMP with numbers: a difference is an INTERVAL (ORA-00932 where a number is wanted), a sum with a number a DATE",
     bad=(
         "select (updated_at - created_at) * 86400 from comparison_jobs",
         "select created_at + 1 from comparison_jobs",
@@ -140,7 +140,7 @@ def times(read: Read) -> Faults:
 
 
 @rule(
-    "ORA-01722",
+    "house",
     "a column compared with a literal of another type: Oracle converts one of them",
     bad=(
         "select job_id from comparison_jobs where job_id = 5",

@@ -76,6 +76,7 @@ def foreign_functions(read: Read) -> Faults:
         "merge into t using u on (t.a = u.a) when matched then update set t.b = u.b",
         "update t set a = extract(day from b) where c = 1",
         "select a from t order by a fetch first 5 rows only",
+        "create profile p limit password_life_time unlimited",
     ),
 )
 def foreign_clauses(read: Read) -> Faults:
@@ -85,7 +86,11 @@ def foreign_clauses(read: Read) -> Faults:
             if word.kind != "word":
                 continue
             pair = f"{word.text} {after.text}"
-            if pair in ("ON CONFLICT", "RETURNING *", "DISTINCT ON", "FILTER (") or (word.text == "LIMIT" and after.kind in ("number", "bind", "word") and after.text not in ("FROM", "AS")):  # fmt: skip
+            counted = (
+                ("number", "bind") if read.is_ddl else ("number", "bind", "word")
+            )  # CREATE PROFILE has a LIMIT
+            limit = word.text == "LIMIT" and after.kind in counted and after.text not in ("FROM", "AS")
+            if limit or pair in ("ON CONFLICT", "RETURNING *", "DISTINCT ON", "FILTER ("):
                 yield word.line, pair
             if word.depth == depth and (first, word.text) in (("UPDATE", "FROM"), ("DELETE", "USING")):
                 yield word.line, f"{first} ... {word.text}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import oracledb
 import pytest
 
+from app.localdb.ddl_errors import ddl_error
+from app.localdb.pg_messages import PgError
 from tests.localdb.conftest import Connect, code
 
 
@@ -157,3 +159,12 @@ def test_another_users_table_does_not_exist_without_a_right_on_it(
         stranger.connection.close()
     finally:
         admin.execute("drop user stranger cascade")
+
+
+def test_of_two_sessions_that_create_the_same_table_at_once_the_slower_one_hears_that_it_is_there() -> None:
+    """PostgreSQL's own catalogue refuses the second row where neither saw the other's table."""
+    message = 'duplicate key value violates unique constraint "pg_type_typname_nsp_index"'
+    error = ddl_error(
+        PgError({"C": "23505", "M": message}), 'create table "T" (constraint "T_PK" primary key (a))', None
+    )
+    assert error.code == 955

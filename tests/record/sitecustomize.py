@@ -19,7 +19,7 @@ from typing import Any
 
 VARIABLE = "STATEMENT_RECORD"
 SEPARATOR = b"\0"
-_METHODS = {
+_METHODS: dict[str, dict[str, tuple[str, ...]]] = {
     "oracledb.cursor": dict.fromkeys(("Cursor", "AsyncCursor"), ("execute", "executemany")),
     "oracledb.connection": dict.fromkeys(
         ("Connection", "AsyncConnection"), ("fetch_df_all", "fetch_df_batches")
