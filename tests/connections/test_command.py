@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from dataclasses import fields, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -15,22 +16,29 @@ from app.connections.keyring import new_key
 from app.connections.models import NewConnection
 from app.connections.store import ConnectionStorage, SealError, StoredConnection
 from app.oracle.pool import OraclePool
-from app.settings import Settings, variable
+from app.settings import Settings
+from tests.connections.conftest import forget_connections
+from tests.databases import Instance
+from tests.queue.conftest import environment_of
 
 OLD, NEW = new_key(), new_key()
 PASSWORD = "not for anybody"
 
 
 def concord(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    names = {variable(item.name): str(getattr(settings, item.name)) for item in fields(settings)}
-    environment = {name: value for name, value in names.items() if value}
     return subprocess.run(
         [sys.executable, "-m", "app.cli", "connections", *arguments],
-        env=environment,
+        env=environment_of(settings),
         capture_output=True,
         text=True,
         timeout=60,
     )
+
+
+@pytest.fixture(autouse=True)
+def _no_connection_stays(database: Instance) -> Iterator[None]:
+    yield
+    forget_connections(database)
 
 
 async def stored(settings: Settings, *made: str) -> list[StoredConnection]:

@@ -140,6 +140,17 @@ class Queue:
         wait_for(lambda: self.row(job_id, "status") == status, seconds, f"{status} of {job_id}")
 
 
+def environment_of(settings: Settings) -> dict[str, str]:
+    """That of a process of the product with these settings."""
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("CONCORD_")}
+    ours = {
+        variable(item.name): str(getattr(settings, item.name))
+        for item in fields(settings)
+        if getattr(settings, item.name) != "" and not item.name.startswith("install_")
+    }
+    return {**outer, **ours}
+
+
 class WorkerProcess:
     """A worker as its operator starts it, by default with the runners of the tests; its log goes to a file."""
 
@@ -152,16 +163,10 @@ class WorkerProcess:
         arguments: Sequence[str] = (),
     ) -> None:
         self.log = folder / f"{name}.log"
-        environment = {
-            variable(item.name): str(getattr(settings, item.name))
-            for item in fields(settings)
-            if getattr(settings, item.name) != "" and not item.name.startswith("install_")
-        }
-        outer = {name: value for name, value in os.environ.items() if not name.startswith("CONCORD_")}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
-                env={**outer, **environment},
+                env=environment_of(settings),
                 stdout=log,
                 stderr=log,
             )

@@ -17,6 +17,7 @@ from app.connections.models import NewConnection
 from app.connections.store import ConnectionStorage
 from app.oracle.pool import OraclePool
 from app.settings import Settings
+from tests.connections.conftest import forget_connections
 from tests.queue.conftest import Queue, WorkerProcess, wait_for
 from tests.queue.test_compare_sides import results, submit
 
@@ -51,8 +52,7 @@ def place(
         yield settings
         for user in USERS:
             cursor.execute(f"drop user {user} cascade")
-        cursor.execute("delete from concord.data_connections")
-        connection.commit()
+    forget_connections(database)
 
 
 async def _register(settings: Settings, dsn: str) -> None:
