@@ -54,6 +54,7 @@ _GONE = {
 _CHANGED_WHILE_READING = {
     "ORA-08103": "was truncated or moved while it was read",
     "ORA-01410": "was truncated or moved while it was read",
+    "ORA-01555": "took longer to read than the database keeps old rows (UNDO_RETENTION)",
 }
 
 
