@@ -107,6 +107,7 @@ class Ledger:
     transitions: list[Transition]
     effects: list[tuple[str, int]]
     statuses: dict[str, str]
+    priorities: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, dba: oracledb.Connection) -> Ledger:
@@ -120,9 +121,11 @@ class Ledger:
             transitions = [Transition(*row) for row in cursor]
             cursor.execute("select job_id, run_token from concord.chaos_effects")
             effects = [(job_id, int(token)) for job_id, token in cursor]
-            cursor.execute("select job_id, status from concord.comparison_jobs")
-            statuses: dict[str, str] = dict(cursor.fetchall())
-        return cls(transitions, effects, statuses)
+            cursor.execute("select job_id, status, priority from concord.comparison_jobs")
+            jobs = cursor.fetchall()
+        statuses = {job_id: status for job_id, status, _ in jobs}
+        priorities = {job_id: int(priority) for job_id, _, priority in jobs}
+        return cls(transitions, effects, statuses, priorities)
 
     def violations(self, enqueued: Enqueued) -> list[str]:
         """Everything that must not have happened, in words; empty when the queue kept its word."""
@@ -196,6 +199,16 @@ class Ledger:
             "jobs executed more than once": sum(times > 1 for times in effects.values()),
             "changes of job rows": len(self.transitions),
         }
+
+    def waits(self, priority: int) -> list[float]:
+        """Seconds from the enqueue to the first claim, of the jobs of a priority."""
+        return [
+            (each.at - history[0].at).total_seconds()
+            for job_id, history in self.histories.items()
+            if self.priorities.get(job_id) == priority
+            for each in history
+            if (each.old_status, each.new_status, each.new_token) == ("PENDING", "RUNNING", 1)
+        ]
 
     def completions(self) -> list[datetime]:
         """When jobs were completed, in order."""

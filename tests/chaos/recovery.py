@@ -59,29 +59,35 @@ def _recovery(ledger: Ledger, job_id: str, worker: str, lost_at: datetime) -> Re
     return None
 
 
-def figures(found: Sequence[Recovery], events: Sequence[Event]) -> dict[str, Any]:
-    """Median and longest of the whole and of each part, and the longest of all with what went on meanwhile."""
+def figures(ledger: Ledger, found: Sequence[Recovery], events: Sequence[Event]) -> dict[str, Any]:
+    """Median and longest of the whole and of each part, and the longest of all with what went on meanwhile.
+
+    A job that is due waits for a slot behind all of higher priority: what jobs of its priority wait anyway is told
+    with it.
+    """
     if not found:
         return {"jobs taken from lost workers": 0}
-    parts = {
-        name: [getattr(each, name) for each in found]
-        for name in ("seconds", "until_given_back", "back_off", "until_claimed")
-    }
+    names = ("seconds", "until_given_back", "back_off", "until_claimed")
+    parts = {name: _spread([getattr(each, name) for each in found]) for name in names}
     worst = max(found, key=lambda each: each.seconds)
     end = worst.lost_at + timedelta(seconds=worst.seconds)
+    priority = ledger.priorities.get(worst.job_id, -1)
     return {
         "jobs taken from lost workers": len(found),
-        "from loss to next run or end, seconds": {
-            name: {"median": round(statistics.median(values), 2), "longest": round(max(values), 2)}
-            for name, values in parts.items()
-        },
+        "from loss to next run or end, seconds": parts,
         "the longest": {
             **{name: value for name, value in asdict(worst).items() if name != "lost_at"},
             "lost at": str(worst.lost_at),
+            "priority": priority,
+            "first wait of jobs of this priority, seconds": _spread(ledger.waits(priority)),
             "its row locked by hand, seconds": round(_locked(worst, end, events), 2),
             "other disasters meanwhile": [event.name for event in events if worst.lost_at < event.at < end],
         },
     }
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"median": round(statistics.median(values or [0]), 2), "longest": round(max(values or [0]), 2)}
 
 
 def _locked(worst: Recovery, end: datetime, events: Sequence[Event]) -> float:

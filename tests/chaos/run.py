@@ -270,7 +270,7 @@ class _Run:
             "of these in the table": len(enqueued.doubtful & set(ledger.statuses)),
             "jobs rolled back": len(enqueued.rolled_back),
             "workers started": self._fleet.started,
-            **recovery.figures(list(recovery.recoveries(ledger, events)), events),
+            **recovery.figures(ledger, list(recovery.recoveries(ledger, events)), events),
             "longest time without a completed job, seconds": round(standstill, 2),
             "which began at": str(since),
         }

@@ -96,8 +96,11 @@ def test_the_time_from_a_workers_loss_to_the_next_run_is_taken_apart() -> None:
     assert found == Recovery(
         "j", at(3), 13.0, until_given_back=6.0, back_off=5.0, until_claimed=2.0, attempts=1
     )
-    longest = figures([found], events)["the longest"]
+    told = figures(replace(ledger, priorities={"j": 9}), [found], events)
+    assert told["from loss to next run or end, seconds"]["back_off"] == {"median": 5.0, "longest": 5.0}
+    longest = told["the longest"]
     assert longest["its row locked by hand, seconds"] == 4.0
+    assert longest["first wait of jobs of this priority, seconds"] == {"median": 1.0, "longest": 1.0}
     ended = replace(GOOD, transitions=[ENQUEUED, CLAIMED, replace(COMPLETED, at=at(9))])
     [found] = recoveries(ended, events)
     assert (found.seconds, found.until_given_back, found.until_claimed) == (6.0, 6.0, 0.0)
