@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import os
 import sys
 from collections.abc import Iterable
 from contextlib import closing
@@ -27,6 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
         return actions[arguments.action](arguments)
     except (SettingsError, InstallError) as error:
         sys.stderr.write(f"concord: {error}\n")
+        return 1
+    except BrokenPipeError:  # `concord db install --print | head`: whoever reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
@@ -82,7 +86,8 @@ def _uninstall(arguments: argparse.Namespace) -> int:
     _write([f"This drops {found}. Result files and keys of the API stay where they are."])
     if found.live_workers and not arguments.force:
         raise InstallError(
-            f"{found.live_workers} workers live and {found.running_jobs} jobs run: stop the workers first, or use --force."
+            f"Workers that live: {found.live_workers}, jobs that run: {found.running_jobs}. Stop the workers first, or use "
+            "--force."
         )
     answer = arguments.yes or _ask(f"To drop it all, type {found.owner}", "--yes", secret=False)
     if answer.strip().upper() != found.owner:

@@ -31,7 +31,7 @@ class Losses:
 
     def __str__(self) -> str:
         return (
-            f"schema {self.owner} with {self.objects} objects, {self.jobs:,} jobs and their results, users of the API, "
+            f"schema {self.owner} with {self.objects} objects, its jobs ({self.jobs:,}) and their results, users of the API, "
             f"schedules, profiles and the audit trail; database users {' and '.join(self.users)}"
         )
 

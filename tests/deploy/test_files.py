@@ -18,6 +18,7 @@ import yaml
 from packaging.requirements import Requirement
 from prometheus_client import CollectorRegistry
 
+from app.connections.keyring import Keyring
 from app.ops.metrics import Metrics
 from app.ops.worker_metrics import WAKEUP_MODES, WorkerMetrics
 from app.settings import Settings, variable
@@ -80,6 +81,7 @@ def test_the_script_of_secrets_makes_what_compose_wants(tmp_path: Path) -> None:
     assert made.keys() == set(yaml.safe_load(COMPOSE)["secrets"])
     assert len(set(made.values())) == len(made)
     assert len(made["jwt-secret"]) >= 32
+    Keyring.from_text(made["connection-keys"])
     assert all(len(secret) == 28 for name, secret in made.items() if name.endswith("-password"))
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 

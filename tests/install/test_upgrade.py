@@ -114,7 +114,7 @@ def test_uninstall_names_what_is_lost_and_asks_and_refuses_while_workers_live(pl
     status, out, err = ended(concord(place, "uninstall"))
     assert status == 1
     assert f"schema {place.owner} with " in out
-    assert " 1 jobs" in out
+    assert "its jobs (1)" in out
     assert "--yes is not set" in err
     status, _, err = ended(concord(place, "uninstall", "--yes", "SYSTEM"))
     assert "'SYSTEM' is not " in err
@@ -124,7 +124,7 @@ def test_uninstall_names_what_is_lost_and_asks_and_refuses_while_workers_live(pl
         f" lease_seconds, version) values ({row})"
     )
     status, _, err = ended(concord(place, "uninstall", "--yes", place.owner))
-    assert (status, "1 workers live and 0 jobs run" in err) == (1, True)
+    assert (status, "Workers that live: 1, jobs that run: 0." in err) == (1, True)
     session = oracledb.connect(user=place.app_user, password=place.app_password, dsn=place.database.dsn)
     status, _, err = ended(concord(place, "uninstall", "--yes", place.owner, "--force"))
     assert (status, "is still connected" in err) == (1, True)
