@@ -40,9 +40,9 @@ class ResultCursor:
     def fetch(self, count: int) -> Sequence[Row]:
         """Up to `count` further rows, raw; fewer means the end. Raises OracleError."""
         link = self._session.link
-        nested = not link.active
+        nested = not link.cancellation.active
         if nested:
-            link.statement_begins()
+            link.cancellation.begin()
         try:
             rows = self._portal.fetch(count)
             return [self._with_cursors(row) for row in rows] if self._nested else rows
@@ -50,7 +50,7 @@ class ResultCursor:
             raise from_postgres(error) from error
         finally:
             if nested:
-                link.statement_ends()
+                link.cancellation.end()
 
     def _with_cursors(self, row: Row) -> Row:
         """The rows of each CURSOR(...) column as a cursor of the session; its number takes their place."""

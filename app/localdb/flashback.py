@@ -113,11 +113,11 @@ class PastCursor(ResultCursor):
 
     def fetch(self, count: int) -> Sequence[Row]:
         """See ResultCursor."""
-        self._own.statement_begins()
+        self._own.cancellation.begin()
         try:
             rows = super().fetch(count)
         finally:
-            self._own.statement_ends()
+            self._own.cancellation.end()
         if len(rows) < count:
             self.close()
         return rows
@@ -144,14 +144,14 @@ class Past:
         link = session.link.sibling(session.database.connect)
         self._links.append(link)
         try:
-            link.statement_begins()
+            link.cancellation.begin()
             _begin(link, snapshot)
             portal = link.query(compiled.pg_text, (), values, limit=ahead, ahead=ahead)
         except BaseException:
             self.leave(link)
             raise
         finally:
-            link.statement_ends()
+            link.cancellation.end()
         return PastCursor(self, link, compiled, portal)
 
     def leave(self, link: Link) -> None:
@@ -161,9 +161,9 @@ class Past:
             link.close()
 
     def cancel(self) -> None:
-        """From another thread: see Link.cancel."""
+        """From another thread: see Cancellation.cancel."""
         for link in tuple(self._links):
-            link.cancel()
+            link.cancellation.cancel()
 
     def close(self) -> None:
         for link in tuple(self._links):

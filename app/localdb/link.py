@@ -7,20 +7,18 @@ back. Nothing costs a round trip of its own when it can ride with the next state
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from app.localdb.cancellation import Cancellation
 from app.localdb.datarows import DataRows
 from app.localdb.errors import from_postgres, lost, oracle_error
 from app.localdb.pg import Connection
 from app.localdb.pg_messages import Field, PgError, PgGone, Result
 from app.localdb.portals import Portal
+from app.localdb.prepared import PreparedStatements
 from app.localdb.session_settings import Settings
 from app.localdb.spool import Spool
-
-_STATEMENTS = 200  # prepared statements kept in PostgreSQL for one session
 
 # Held from just before a commit until its rows are visible: oracle.current_scn() waits for it.
 _COMMITTING = "select pg_catalog.pg_advisory_xact_lock_shared(7303010)"
@@ -38,15 +36,8 @@ class Mark:
     number: int  # order among marks and savepoints
 
 
-@dataclass(slots=True)
-class Prepared:
-    name: str
-    fields: list[Field] = field(default_factory=list)
-    described: bool = False
-
-
 class Link:
-    """Used by one thread, except `cancel` and `publish`."""
+    """Used by one thread, except its `cancellation`."""
 
     def __init__(self, connect: Callable[[], Connection], settings: Mapping[str, str]) -> None:
         try:
@@ -58,7 +49,7 @@ class Link:
         self._pinned = False  # a user's savepoint or transaction mode keeps the transaction open
         self._transaction = 0  # counts transactions that ended
         self._portals: list[Portal] = []
-        self._prepared: OrderedDict[tuple[str, tuple[int, ...]], Prepared] = OrderedDict()
+        self._prepared = PreparedStatements(self.connection)
         self._names = 0
         self._marks: list[Mark] = []
         self._savepoints: dict[
@@ -66,10 +57,7 @@ class Link:
         ] = {}  # a user's savepoints: name -> number of PostgreSQL's, u<number>
         self._deferred: list[str] = []  # SAVEPOINTs of marks that no statement has needed yet
         self._settings = Settings(settings)
-        self._running = threading.Lock()  # held while PostgreSQL works for us
-        self._cancel_lock = threading.Lock()
-        self.cancelled = False  # a cancel that has not been reported yet
-        self.active = False  # a statement of the client is being executed
+        self.cancellation = Cancellation(self.connection.cancel)
 
     def sibling(self, connect: Callable[[], Connection]) -> Link:
         """Another connection with the same settings."""
@@ -100,7 +88,7 @@ class Link:
         `counted`: it returns one row whose first column is the number of rows that it changed. Raises PgError with `.step`, the failing execution; the transaction is then as before.
         """
         protected = self._begin(explicit=True, lock_wait_ms=lock_wait_ms)
-        prepared = self._prepare(sql, types)
+        prepared = self._prepared.get(sql, types)
         for values in rows:
             self.connection.bind("", prepared.name, values)
             self.connection.execute("")
@@ -111,7 +99,7 @@ class Link:
         try:
             results = self._exchange()
         except PgError as error:
-            if self._stale(error, sql, types):
+            if self._prepared.failed(error, sql, types):
                 self._undo(protected)
                 return self.execute(sql, types, rows, counted=counted, lock_wait_ms=lock_wait_ms)
             self._undo(protected)
@@ -140,7 +128,7 @@ class Link:
         """
         pinned = locking or self._explicit or self._pinned or bool(self._deferred) or lock_wait_ms is not None
         protected = self._begin(explicit=pinned or bool(self._portals), lock_wait_ms=lock_wait_ms)
-        prepared = self._prepare(sql, types)
+        prepared = self._prepared.get(sql, types)
         self._names += 1
         portal = Portal(self, f"c{self._names}", locking=locking, ahead=ahead)
         self.connection.bind(portal.name, prepared.name, values)
@@ -154,7 +142,7 @@ class Link:
             results = self._exchange(sync=self._explicit)
         except PgError as error:
             self._undo(protected)
-            if self._stale(error, sql, types):
+            if self._prepared.failed(error, sql, types):
                 return self.query(
                     *(sql, types, values),
                     limit=limit,
@@ -199,7 +187,7 @@ class Link:
     def describe(self, sql: str, types: tuple[int, ...] = ()) -> list[Field]:
         """The result columns as PostgreSQL sees them. Raises PgError."""
         protected = self._begin(explicit=self._explicit or bool(self._portals))
-        prepared = self._prepare(sql, types)
+        prepared = self._prepared.get(sql, types)
         if not prepared.described:
             self.connection.describe_statement(prepared.name)
             if protected:
@@ -233,7 +221,7 @@ class Link:
         self._begin(explicit=True, guard=True)
         self._exchange()
         try:
-            with self._running:
+            with self.cancellation.postgres():
                 count = self.connection.copy_in(sql, chunks)
         except PgError:
             self._undo(True)
@@ -349,31 +337,6 @@ class Link:
 
     # -- ends ----------------------------------------------------------------------------------
 
-    def cancel(self) -> None:
-        """From another thread: what runs now ends with SQLSTATE 57014; nothing that runs later does."""
-        with self._cancel_lock:
-            if not self.active:
-                return
-            self.cancelled = True
-            if self._running.locked():
-                try:
-                    self.connection.cancel()
-                except (OSError, PgGone):
-                    return  # PostgreSQL is gone: the statement ends by itself
-
-    def check_cancelled(self) -> None:
-        """Raises ORA-01013 when the client cancelled; for loops that run outside PostgreSQL."""
-        if self.cancelled:
-            self.cancelled = False
-            raise oracle_error(1013)
-
-    def statement_begins(self) -> None:
-        self.active = True
-
-    def statement_ends(self) -> None:
-        with self._cancel_lock:
-            self.active = self.cancelled = False
-
     def close(self) -> None:
         for portal in self._portals:
             portal.discard()
@@ -385,7 +348,7 @@ class Link:
         self, *, explicit: bool, guard: bool | None = None, lock_wait_ms: int | None = None, mode: str = ""
     ) -> bool:
         """Queue what has to stand before a statement; True when a savepoint `s` protects the transaction."""
-        self.check_cancelled()
+        self.cancellation.check()
         connection = self.connection
         if explicit and not self._explicit:
             connection.command(f"begin{mode}")
@@ -405,34 +368,9 @@ class Link:
             connection.command(f"set local lock_timeout = {lock_wait_ms}")
         return protected and self._explicit
 
-    def _prepare(self, sql: str, types: tuple[int, ...]) -> Prepared:
-        key = (sql, types)
-        prepared = self._prepared.get(key)
-        if prepared is not None:
-            self._prepared.move_to_end(key)
-            return prepared
-        if len(self._prepared) >= _STATEMENTS:
-            _, old = self._prepared.popitem(last=False)
-            self.connection.close_statement(old.name)
-        self._names += 1
-        prepared = self._prepared[key] = Prepared(f"p{self._names}")
-        self.connection.parse(prepared.name, sql, types)
-        return prepared
-
-    def _stale(self, error: PgError, sql: str, types: tuple[int, ...]) -> bool:
-        """Drop a statement that failed from the cache; True when running it again will help.
-
-        A statement whose Parse failed does not exist; one whose result type a DDL changed must be parsed anew.
-        """
-        prepared = self._prepared.pop((sql, types), None)
-        if prepared is None:
-            return False
-        self.connection.close_statement(prepared.name)
-        return error.sqlstate == "0A000" and "cached plan" in error.message
-
     def _exchange(self, *, sync: bool = True) -> list[Result]:
         try:
-            with self._running:
+            with self.cancellation.postgres():
                 return self.connection.exchange(sync=sync)
         except PgGone as error:
             raise lost(error) from error

@@ -110,6 +110,7 @@ class Server:
     def stop(self) -> None:
         """Close the listener and every connection; running statements are cancelled."""
         self._stopping.set()
+        self.throttle.close()
         listener, self._listener = self._listener, None
         if listener is not None:
             try:

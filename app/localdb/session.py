@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from app.localdb import plsql, sql
 from app.localdb.catalog.store import UserCatalog
-from app.localdb.contract import Bind, Column, Cursor, Direction, Kind, OraType, Outcome
+from app.localdb.client_context import Contexts, Tags
+from app.localdb.contract import Bind, Column, Cursor, Direction, Kind, Outcome
 from app.localdb.cursors import ResultCursor
 from app.localdb.ddl import Definition
 from app.localdb.dml import NOT_OF_A_ROW, Changes, bound
@@ -19,8 +20,9 @@ from app.localdb.flashback import Past
 from app.localdb.link import Link, Mark
 from app.localdb.parameters import NLS_DEFAULTS, check, zone_minutes, zone_text
 from app.localdb.pg_messages import PgError
+from app.localdb.queries import make_temporary_tables, open_query
 from app.localdb.sql.catalog import ObjectKind
-from app.localdb.sql.compiled import Compiled, Effect, make_temporary
+from app.localdb.sql.compiled import Compiled, Effect
 from app.localdb.sql.types import quote
 from app.localdb.statements import Statement
 from app.localdb.values import decode_rows, to_text
@@ -30,27 +32,7 @@ if TYPE_CHECKING:
     from app.localdb.database import Database
 
 _COMPILED = 500  # compiled statements a session remembers
-_READ_AHEAD = 500  # rows read from PostgreSQL at least, whatever the client asks for
-_READ_AHEAD_LOBS = 10  # the same when a row may hold megabytes
-_LARGE = (OraType.CLOB, OraType.BLOB, OraType.LONG, OraType.LONG_RAW, OraType.JSON)
-
 DmlResult = tuple[int, list[tuple[Any, ...]]]
-
-
-class Tags(dict[str, str]):
-    """Module, action, client_info, client_identifier: SQL sees them as settings of its session."""
-
-    def __init__(self, link: Link) -> None:
-        super().__init__()
-        self._link = link
-
-    def __setitem__(self, name: str, value: str) -> None:
-        super().__setitem__(name, value)
-        self._link.set(f"oracle.{name}", value)
-
-    def pop(self, name: str, default: Any = None) -> Any:
-        self._link.set(f"oracle.{name}", "")
-        return super().pop(name, default)
 
 
 class Session:
@@ -82,7 +64,7 @@ class Session:
         self.link = Link(database.connect, self._first_settings())
         self.past = Past(self)
         self.tags: dict[str, str] = Tags(self.link)
-        self._contexts: dict[str, set[str]] = {}
+        self._contexts = Contexts(self.link)
 
     # -- contract.Session --------------------------------------------------------------------------
 
@@ -157,7 +139,7 @@ class Session:
             raise oracle_error(28)
 
     def cancel(self) -> None:
-        self.link.cancel()
+        self.link.cancellation.cancel()
         self.past.cancel()
 
     def set_time_zone(self, offset: str) -> None:
@@ -165,17 +147,8 @@ class Session:
         self.link.set("oracle.time_zone", zone_text(offset))
 
     def set_context(self, namespace: str, values: Mapping[str, str | None]) -> None:
-        """See wire.backend. CLIENTCONTEXT is the one namespace that every client may write."""
-        if namespace.upper() != "CLIENTCONTEXT":
-            raise oracle_error(28267)
-        known = self._contexts.setdefault("CLIENTCONTEXT", set())
-        if any(value is None for value in values.values()) or not values:
-            for setting in known:
-                self.link.set(setting, "")
-        for name, value in values.items():
-            setting = f"oracle.context_{name.upper().encode().hex()}"  # any name makes a legal setting
-            known.add(setting)
-            self.link.set(setting, value or "")
+        """See wire.backend."""
+        self._contexts.write(namespace, values)
 
     def change_password(self, old: str, new: str) -> None:
         self.database.change_password(self, old, new)
@@ -212,8 +185,8 @@ class Session:
         )
 
     def open_cursor(self, compiled: Compiled, values: Sequence[Any]) -> ResultCursor:
-        with self._mapped():
-            return self._open(compiled, _texts(values))
+        with self.mapped():
+            return open_query(self, compiled, _texts(values))
 
     def query_values(self, compiled: Compiled, values: Sequence[Any], limit: int) -> list[tuple[Any, ...]]:
         cursor = self.open_cursor(compiled, values)
@@ -223,8 +196,8 @@ class Session:
             cursor.close()
 
     def run_dml(self, compiled: Compiled, values: Sequence[Any]) -> DmlResult:
-        self._make_temporary(compiled)
-        with self._mapped(compiled):
+        make_temporary_tables(self, compiled)
+        with self.mapped(compiled):
             result = self.link.execute(compiled.pg_text, (), [_texts(values)], counted=compiled.counted)[0]
         rows = [] if compiled.counted else result.rows
         return result.count, decode_rows(rows, [column.type for column in compiled.columns])
@@ -249,7 +222,7 @@ class Session:
         self._run(self._compile(text, ()), statement, (), ((),), batch_errors=False)
 
     def savepoint(self, name: str) -> None:
-        with self._mapped():
+        with self.mapped():
             self.link.savepoint(name)
 
     def rollback_to(self, name: str) -> None:
@@ -265,7 +238,7 @@ class Session:
         self.link.undo_to(mark)
 
     def check_cancelled(self) -> None:
-        self.link.check_cancelled()
+        self.link.cancellation.check()
 
     @contextlib.contextmanager
     def as_user(self, name: str) -> Iterator[None]:
@@ -302,7 +275,7 @@ class Session:
         return (rows[0][0] or b"").decode() if rows else None
 
     def pg_execute(self, sql_text: str) -> None:
-        with self._mapped():
+        with self.mapped():
             self.link.run(sql_text)
 
     def may_execute(self, owner: str, name: str) -> bool:
@@ -322,7 +295,7 @@ class Session:
     ) -> Outcome:
         if compiled.kind is Kind.QUERY:
             row = rows[0] if rows else ()
-            cursor = self._open(compiled, bound(compiled, row), row)
+            cursor = open_query(self, compiled, bound(compiled, row), row)
             return Outcome(Kind.QUERY, cursor=cursor)
         if compiled.kind is Kind.DML:
             return self._changes(compiled).run(rows, batch_errors=batch_errors)
@@ -347,48 +320,8 @@ class Session:
             return Outcome(Kind.PLSQL if statement.creates_unit else Kind.DDL, compile_errors=failed)
         return Outcome(Kind.DDL)
 
-    def _make_temporary(self, compiled: Compiled) -> None:
-        """This session's copies of the temporary tables that the statement names."""
-        for found in compiled.temporary:
-            with self._mapped():
-                self.link.query(make_temporary(found), (), (), limit=0)
-
-    def _open(
-        self, compiled: Compiled, values: Sequence[bytes | None], row: Sequence[Any] = ()
-    ) -> ResultCursor:
-        self._make_temporary(compiled)
-        if any(self.database.store.shows_sessions(*name) for name in compiled.tables):
-            self.database.publish_sessions()
-        ahead = _READ_AHEAD_LOBS if any(c.type in _LARGE for c in compiled.columns) else _READ_AHEAD
-        if compiled.as_of is not None:
-            moment = self.link.query(compiled.as_of.pg_text, (), bound(compiled.as_of, row), limit=0)
-            return self.past.open(compiled, values, int(float(moment.fetch(1)[0][0] or 0)), ahead=ahead)
-        if compiled.asks_scn:
-            self.link.set("oracle.scn", str(self.database.snapshots.take()))
-        limit = ahead
-        if (
-            compiled.for_update
-        ):  # Oracle locks all rows at the open, unless it skips locked ones as it fetches
-            limit = -1 if compiled.skip_locked else 0
-        wait_ms = compiled.wait * 1000 if compiled.wait else None
-        try:
-            with self._mapped(waited=compiled.wait is not None):
-                portal = self.link.query(
-                    compiled.pg_text,
-                    (),
-                    values,
-                    limit=limit,
-                    ahead=ahead,
-                    locking=compiled.for_update,
-                    lock_wait_ms=wait_ms,
-                )
-        finally:
-            if compiled.asks_scn:
-                self.link.set("oracle.scn", "")
-        return ResultCursor(self, compiled.columns, portal, compiled.nested)
-
     def _changes(self, compiled: Compiled) -> Changes:
-        self._make_temporary(compiled)
+        make_temporary_tables(self, compiled)
         return Changes(self.link, compiled, self._oracle_error)
 
     def _run_block(
@@ -442,9 +375,9 @@ class Session:
             self.link.begin("isolation level repeatable read")
 
     def _lock_tables(self, compiled: Compiled) -> None:
-        self._make_temporary(compiled)
+        make_temporary_tables(self, compiled)
         wait = compiled.wait
-        with self._mapped(waited=wait is not None):
+        with self.mapped(waited=wait is not None):
             for text in compiled.statements or [compiled.pg_text]:
                 self.link.execute(text, (), [()], lock_wait_ms=wait * 1000 if wait else None)
 
@@ -478,15 +411,16 @@ class Session:
         """Around one call of the client: killed sessions end, cancels count, errors become Oracle's."""
         if self.killed:
             raise oracle_error(28)
-        self.link.statement_begins()
+        self.link.cancellation.begin()
         try:
-            with self._mapped():
+            with self.mapped():
                 yield
         finally:
-            self.link.statement_ends()
+            self.link.cancellation.end()
 
     @contextlib.contextmanager
-    def _mapped(self, compiled: Compiled | None = None, *, waited: bool = False) -> Iterator[None]:
+    def mapped(self, compiled: Compiled | None = None, *, waited: bool = False) -> Iterator[None]:
+        """PostgreSQL's errors inside become Oracle's. `waited`: the statement had a lock time-out of its own."""
         try:
             yield
         except PgError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -308,15 +307,16 @@ class Handshake:
                 )
         if self.details.get("AUTH_ORA_EDITION", "ORA$BASE").upper() != "ORA$BASE":
             raise OracleError(38802, "edition does not exist")
-        time.sleep(self.throttle.delay(user))
+        host = self.address.rpartition(":")[0]
+        self.throttle.wait(user, host)
         try:
             password = exchange.finish(
                 self.details.get("AUTH_SESSKEY", ""), self.details.get("AUTH_PASSWORD", "")
             )
         except WrongPassword as error:
-            self.throttle.failed(user)
+            self.throttle.failed(user, host)
             raise WRONG_PASSWORD from error
-        self.throttle.succeeded(user)
+        self.throttle.succeeded(user, host)
         if exchange.verifier.locked:
             raise OracleError(28000, "The account is locked.")
         if mode & Auth.ADMINISTRATIVE:

@@ -176,7 +176,7 @@ def test_guessing_passwords_becomes_slow() -> None:
         assert throttle.delay("SCOTT") == pytest.approx(factor * FIRST_DELAY)
         now[0] += factor * FIRST_DELAY
         throttle.failed("Scott")
-    assert throttle.delay("other") == 0
+    assert throttle.delay("other") == throttle.delay("scott", "192.0.2.1") == 0
     throttle.succeeded("scott")
     assert throttle.delay("scott") == 0
 
