@@ -83,7 +83,7 @@ def results(draw: st.DrawFn) -> tuple[list[Column], list[Row]]:
     return [column for column, _ in chosen], list(zip(*columns, strict=True))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(results())
 def test_by_columns_or_one_by_one_the_bytes_are_the_same(found: tuple[list[Column], list[Row]]) -> None:
     columns, rows = found
