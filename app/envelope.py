@@ -254,6 +254,12 @@ def _on_endless_nesting(_: Request[Any, Any, Any], __: RecursionError) -> Respon
     return failure(400, "The request cannot be read: it is nested too deeply.")
 
 
+def _on_no_utf8(_: Request[Any, Any, Any], error: UnicodeDecodeError) -> Response[Failure]:
+    """The JSON decoder's, which the framework lets through; the log has it in case it is ours."""
+    log.warning("a request is not UTF-8", exc_info=error)
+    return failure(400, "The request cannot be read: it is not UTF-8.")
+
+
 def _on_anything(_: Request[Any, Any, Any], error: Exception) -> Response[Failure]:
     log.error("unexpected error", exc_info=error)
     return failure(500, _SENTENCES[500])
@@ -274,6 +280,7 @@ EXCEPTION_HANDLERS = cast(
         OracleError: _on_oracle_error,
         HTTPException: _on_http_error,
         RecursionError: _on_endless_nesting,
+        UnicodeDecodeError: _on_no_utf8,
         Exception: _on_anything,
     },
 )

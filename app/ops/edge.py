@@ -22,6 +22,10 @@ log = structlog.get_logger(__name__)
 _CHATTER = frozenset({"/metrics", "/api/v1/health", "/api/v1/health/ready", "/static/{file_path:path}"})
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_BUSY = "This API process has as many requests as it takes; try again in a moment."
+_NUL = "The request cannot be read: the address holds a NUL character."
+
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'",
@@ -68,12 +72,16 @@ class Edge:
             await send(message)
 
         acting_for.set("")
-        caller.set(Caller(_address(scope), _header(scope, b"user-agent")[:200], request_id))
+        agent = _UNPRINTABLE.sub("?", _header(scope, b"user-agent")[:200])
+        caller.set(Caller(_address(scope), agent, request_id))
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             if self._waiting > self._limit and scope["path"] not in _CHATTER:
-                await _answer_busy(send_marked)
+                retry = (b"retry-after", str(RETRY_AFTER_SECONDS).encode())
+                await _answer(send_marked, 503, _BUSY, retry, (b"connection", b"close"))
+            elif "\x00" in scope["path"]:
+                await _answer(send_marked, 400, _NUL)
             else:
                 await self._app(scope, receive, send_marked)
         finally:
@@ -96,15 +104,11 @@ class Edge:
         )
 
 
-async def _answer_busy(send: Send) -> None:
-    sentence = "This API process has as many requests as it takes; try again in a moment."
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"retry-after", str(RETRY_AFTER_SECONDS).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
+async def _answer(send: Send, status: int, sentence: str, *headers: tuple[bytes, bytes]) -> None:
+    """An answer that no route gives."""
     body = msgspec.json.encode(failed(sentence))
+    headers = (*headers, (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 

@@ -13,7 +13,10 @@ import structlog
 from app.settings import Settings
 
 _SECRET_NAME = re.compile(r"password|passwd|secret|token|authorization|api_?key|credential", re.IGNORECASE)
-_SECRET_TEXT = re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{8,}|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+")
+_SECRET_TEXT = re.compile(
+    r"(?i)\b(bearer\s+)[\w.~+/=-]{8,}|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+|\bconcord_[a-z2-7]{10}_[\w-]{43}"
+)
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _REDACTED = "[redacted]"
 
 Event = MutableMapping[str, Any]
@@ -26,6 +29,14 @@ def redact(_: Any, __: str, event: Event) -> Event:
             event[name] = _REDACTED
         elif isinstance(value, str):
             event[name] = _SECRET_TEXT.sub(_REDACTED, value)
+    return event
+
+
+def printable(_: Any, __: str, event: Event) -> Event:
+    """structlog processor for terminals: what a caller sends neither begins a line nor steers the terminal."""
+    for name, value in event.items():
+        if isinstance(value, str) and name not in ("exception", "stack"):
+            event[name] = _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", value)
     return event
 
 
@@ -48,6 +59,7 @@ def configure_logging(settings: Settings) -> None:
         plain = structlog.dev.plain_traceback
         ending = [
             redact,
+            printable,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain),
         ]
     structlog.configure(

@@ -11,6 +11,7 @@ import pytest
 from app.ops.logs import redact
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJlLXNpZ25hdHVyZQ"
+KEY = "concord_k2m7qa4xpz_" + "pT0-" * 10 + "abc"
 
 PROGRAM = """
 import structlog
@@ -20,7 +21,7 @@ configure_logging(Settings(log_format={format!r}))
 log = structlog.get_logger("trial")
 structlog.contextvars.bind_contextvars(request_id="r-1")
 password = "hush-local"
-log.info("greeting", line="one\\ntwo", admin_password="hush-field")
+log.info("greeting", line="one\\ntwo", path="/\\x1b[2J\\u202eoval", admin_password="hush-field")
 try:
     raise ValueError("went wrong")
 except ValueError as error:
@@ -44,10 +45,13 @@ def test_a_value_under_the_name_of_a_secret_is_not_written(name: str) -> None:
     assert redact(None, "info", {name: "hush"})[name] == "[redacted]"
 
 
-@pytest.mark.parametrize("text", [f"header was Bearer {TOKEN}", f"got {TOKEN} from somewhere"])
+@pytest.mark.parametrize(
+    "text", [f"header was Bearer {TOKEN}", f"got {TOKEN} from somewhere", f"key {KEY} used"]
+)
 def test_a_token_inside_a_text_is_not_written(text: str) -> None:
     written = redact(None, "info", {"event": text})["event"]
     assert "eyJ" not in written
+    assert KEY not in written
     assert "[redacted]" in written
 
 
@@ -71,3 +75,10 @@ def test_no_secret_is_in_the_log_not_even_from_a_traceback(log_format: str) -> N
 
 def test_a_line_break_in_a_value_makes_no_line_of_its_own() -> None:
     assert "two" not in [line.strip() for line in logged("console").splitlines()]
+
+
+def test_what_a_caller_sends_does_not_steer_the_terminal() -> None:
+    text = logged("console")
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "\\x1b[2J\\x202eoval" in text
