@@ -3,7 +3,8 @@
 wire/ knows only this file and `errors`; sql/, plsql/ and session.py implement it. Values inside the
 server are plain Python: NUMBER is Decimal (or int), BINARY_DOUBLE float, VARCHAR2, CHAR and LONG str,
 DATE and TIMESTAMP naive datetime, TIMESTAMP WITH TIME ZONE aware datetime, RAW bytes, INTERVAL DAY TO
-SECOND timedelta, INTERVAL YEAR TO MONTH IntervalYM, BOOLEAN bool, CLOB and BLOB Lob, REF CURSOR Cursor.
+SECOND timedelta, INTERVAL YEAR TO MONTH IntervalYM, BOOLEAN bool, CLOB and BLOB Lob, REF CURSOR Cursor, JSON its
+text (str; what JSON has no form for as wire.oson says).
 NULL is None, and so is the empty string: it never exists inside the server.
 """
 

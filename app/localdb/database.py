@@ -167,6 +167,22 @@ class Database:
             "select pg_catalog.pg_terminate_backend($1::integer)", str(session.link.connection.pid)
         )
 
+    def let_go_of(self, schema: str, name: str, asking: Session) -> None:
+        """Other sessions that only have results of that table (of all of the schema: '') open give up their
+        locks on it."""
+        rows = self.store.query(
+            "select l.pid from pg_catalog.pg_locks l join pg_catalog.pg_class c on c.oid = l.relation"
+            " join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
+            " where n.nspname = $1 and (c.relname = $2 or $2::text = '') and l.granted",
+            *(schema, name),
+        )
+        holders = {int(row[0] or 0) for row in rows}
+        with self._lock:
+            others = [each for each in self._sessions.values() if each is not asking]
+        for session in others:
+            if not holders.isdisjoint({session.link.connection.pid, *session.past.pids()}):
+                session.let_go()
+
     def is_connected(self, user: str) -> bool:
         with self._lock:
             return any(session.user == user for session in self._sessions.values())

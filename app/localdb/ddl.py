@@ -128,6 +128,9 @@ class Definition:
             self._check_right(change)
         owner = next(iter(schemas)) if len(schemas) == 1 else self._session.current_user
         self._link.set("role", owner)
+        for change in compiled.changes:
+            if change.action != "CREATE":
+                self._session.database.let_go_of(change.schema, change.name, self._session)
         wait_ms = max(self._session.ddl_lock_timeout_s * 1000, 100)
         for statement in compiled.statements:
             self._running = statement
@@ -152,6 +155,7 @@ class Definition:
             office.set_quotas(names[0], options.get("quotas", {}))
         elif effect is Effect.DROP_USER:
             connected = session.database.is_connected(names[0])
+            session.database.let_go_of(names[0], "", session)
             office.drop_user(names[0], cascade=bool(options.get("cascade")), connected=connected)
         elif effect is Effect.CREATE_ROLE:
             office.create_role(names[0])

@@ -165,6 +165,15 @@ class Past:
         for link in tuple(self._links):
             link.cancellation.cancel()
 
+    def pids(self) -> list[int]:
+        """Of the PostgreSQL processes at work."""
+        return [link.connection.pid for link in tuple(self._links)]
+
+    def let_go(self) -> None:
+        """Hold no table: what is left of the results is read now."""
+        for link in tuple(self._links):
+            link.rollback()
+
     def close(self) -> None:
         for link in tuple(self._links):
             self.leave(link)

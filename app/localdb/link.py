@@ -242,6 +242,12 @@ class Link:
         self._spool_portals()
         self._leave("commit")
 
+    def let_go(self) -> None:
+        """Hold no lock for the sake of open results alone."""
+        if not (self.dirty or self._pinned or self._deferred):
+            self._spool_portals()
+            self._settle()
+
     def rollback(self) -> None:
         if not (self.dirty or self._pinned):
             self._settle()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,6 +50,7 @@ class Session:
         self.serial = serial
         self.play = database.play
         self.client = client or ClientInfo()
+        self.turn = threading.RLock()
         self.statistics: Counter[str] = Counter()
         self.temporary_lobs = 0
         self.plsql: Any = None
@@ -154,14 +156,25 @@ class Session:
         self.database.change_password(self, old, new)
 
     def close(self) -> None:
-        self.database.forget_session(self)
-        self.past.close()
-        try:
-            self.link.rollback()
-        except OracleError:
-            pass  # PostgreSQL is gone, and with it the transaction
-        finally:
-            self.link.close()
+        with self.turn:
+            self.database.forget_session(self)
+            self.past.close()
+            try:
+                self.link.rollback()
+            except OracleError:
+                pass  # PostgreSQL is gone, and with it the transaction
+            finally:
+                self.link.close()
+
+    def let_go(self) -> None:
+        """Asked by another session's DDL: if nothing runs here, open results are read to their end, so that
+        they hold no table. (Oracle's open results never do.)"""
+        if self.turn.acquire(blocking=False):
+            try:
+                self.link.let_go()
+                self.past.let_go()
+            finally:
+                self.turn.release()
 
     # -- what sql/ and plsql/ ask ------------------------------------------------------------------
 

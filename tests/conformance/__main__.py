@@ -1,6 +1,6 @@
 """Runs python-oracledb's own test suite against the local database and prints a table by file.
 
-    python -m tests.conformance [--files PATTERN] [--play 19c|23ai] [--sdist DIR]
+    python -m tests.conformance [--files PATTERN] [--play 19c|23ai] [--sdist DIR] [--together]
 
 The suite is the driver's source package, fetched with pip into a temporary folder and run there; nothing of
 it is kept. schema.py makes the schema it wants; scope.py says which tests count.
@@ -69,6 +69,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--play", choices=("19c", "23ai"), default="23ai", help="the version that is played")
     parser.add_argument("--sdist", type=Path, help="the driver's source package, already unpacked")
     parser.add_argument("--packages", type=Path, help="folder with the packages that only the suite needs")
+    parser.add_argument("--together", action="store_true", help="all files in one process: faster")
     parser.add_argument("--outside", action="store_true", help="run the files that are out of scope as well")
     parser.add_argument("--seconds", type=int, default=120, help="limit for one file")
     parser.add_argument("--causes", type=int, default=25, help="how many causes of failures to print")
@@ -99,7 +100,15 @@ def main() -> int:
         with LocalProcess(folder) as process:
             for line in suite.prepare(process.instance):
                 print(f"refused: {line}", flush=True)
-            results = run_files(process, source, wanted, packages, reports, chosen.seconds)
+            if chosen.together:
+                variables = suite.environment(process.instance, packages)
+                cases = suite.run_together(source, wanted, variables, 5 * chosen.seconds, reports)
+                results = [
+                    Result(name, file_reason(name), [case for case in cases if case.name.startswith(name)])
+                    for name in wanted
+                ]
+            else:
+                results = run_files(process, source, wanted, packages, reports, chosen.seconds)
     print_table(results)
     print_failures(results, chosen.causes)
     return int(any(one.failures() or one.note for one in results if one.reason is None))

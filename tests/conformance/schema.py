@@ -67,6 +67,7 @@ TABLES_23AI = (
     "TestBooleans (IntCol number(9) not null, BooleanCol1 boolean not null, BooleanCol2 boolean,"
     " BooleanCol3 boolean)",
     "TestJson (IntCol number(9) not null, JsonCol json not null)",
+    "TestCompressedJson (IntCol number(9) not null, JsonCol json not null)",
     "TestOsonCols (IntCol number(9) not null, OsonCol blob check (OsonCol is json format oson))",
 )
 

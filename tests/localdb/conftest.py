@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import oracledb
 import pytest
 
-from tests.conftest import Instance
+from tests.conftest import Instance, LocalProcess
 
 _numbers = itertools.count(1)
 PRIVILEGES = (
@@ -24,6 +24,29 @@ def dba(localdb: Instance) -> Iterator[oracledb.Connection]:
     connection = localdb.connect()
     yield connection
     connection.close()
+
+
+@pytest.fixture(scope="session")
+def instance_23ai(localdb: Instance, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    yield from _playing("23", "23ai", localdb, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def instance_19c(localdb: Instance, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    yield from _playing("19", "19c", localdb, tmp_path_factory)
+
+
+def _playing(
+    number: str, version: str, localdb: Instance, factory: pytest.TempPathFactory
+) -> Iterator[Instance]:
+    """The local database of this run when it plays that version, else one more."""
+    with localdb.connect() as connection:
+        found = connection.version
+    if found.startswith(f"{number}."):
+        yield localdb
+        return
+    with LocalProcess(factory.mktemp(version), version=version) as process:
+        yield process.instance
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 from collections import Counter
@@ -71,6 +72,7 @@ class FakeSession:
     current_schema: str = "SCOTT"
     statistics: Counter[str] = field(default_factory=Counter)
     temporary_lobs: int = 0
+    turn: contextlib.AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
     contexts: dict[str, dict[str, str]] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)

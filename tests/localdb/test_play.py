@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import oracledb
 import pytest
 
-from tests.conftest import Instance, LocalProcess
+from tests.conftest import Instance
 from tests.localdb.conftest import code
 
 # statement, what 19c says, what it gives in 23ai (None: no rows)
@@ -48,23 +46,6 @@ PAIRS: list[tuple[str, int, object]] = [
     ("drop table if exists p", 933, None),
     ("drop table if exists p", 933, None),
 ]
-
-
-@pytest.fixture(scope="module")
-def instance_23ai(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    with LocalProcess(tmp_path_factory.mktemp("play23ai"), version="23ai") as process:
-        yield process.instance
-
-
-@pytest.fixture(scope="module")
-def instance_19c(localdb: Instance, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    with localdb.connect() as connection:
-        number = connection.version
-    if number.startswith("19."):
-        yield localdb
-        return
-    with LocalProcess(tmp_path_factory.mktemp("play19c"), version="19c") as process:
-        yield process.instance
 
 
 def test_23ai_takes_them(instance_23ai: Instance) -> None:

@@ -30,8 +30,8 @@ SETUP = [
 
 
 @pytest.fixture(scope="module")
-def cursor(localdb: Instance) -> Iterator[oracledb.Cursor]:
-    connection = localdb.connect()
+def cursor(instance_19c: Instance) -> Iterator[oracledb.Cursor]:
+    connection = instance_19c.connect()
     cursor = connection.cursor()
     for statement in SETUP:
         cursor.execute(statement)

@@ -58,7 +58,7 @@ def test_a_json_table_column(cursor: oracledb.Cursor) -> None:
         ("json_value(:d, '$.c' error on error)", 40456),
         ("json_query(:d, '$.b' error on error)", 40480),
         ("json_serialize(:d || '}')", 40441),
-        ("json_mergepatch(:d, 'nope')", 40441),
+        ("json_mergepatch(:d, 'nope' error on error)", 40441),
         ("json_value(:d, 'nope')", 40442),
     ],
 )

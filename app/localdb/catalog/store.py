@@ -250,6 +250,21 @@ class Store:
         key = (user, found.schema, found.name)
         return self._cached(self._rights, key, lambda: self._load_right(user, found))
 
+    def may_change(self, user: str, found: ObjectInfo, verb: str) -> bool:
+        """Whether the user may INSERT, UPDATE or DELETE rows of a table or view (true for other verbs)."""
+        if verb not in ("INSERT", "UPDATE", "DELETE") or self.is_dba(user):
+            return True
+        if f"{verb} ANY TABLE" in self.privileges(user):
+            return True
+        columns = "" if verb == "DELETE" else " or pg_catalog.has_any_column_privilege($1, c.oid, $4)"
+        rows = self.query(
+            f"select pg_catalog.has_table_privilege($1, c.oid, $4){columns}"
+            " from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
+            " where n.nspname = $2 and c.relname = $3",
+            *(user, found.schema, found.name, verb),
+        )
+        return bool(rows) and rows[0][0] == b"t"
+
     def may_flash_back(self, user: str, schema: str, name: str) -> bool:
         """Whether the user may read that object as of an SCN: his own, or with the privilege FLASHBACK."""
         if schema == user or self.is_dba(user) or "FLASHBACK ANY TABLE" in self.privileges(user):
@@ -349,6 +364,9 @@ class UserCatalog:
 
     def schema_exists(self, name: str) -> bool:
         return self._store.schema_exists(name)
+
+    def may_change(self, found: ObjectInfo, verb: str) -> bool:
+        return self._store.may_change(self.user, found, verb)
 
     def index_table(self, schema: str, index: str) -> tuple[str, str] | None:
         return self._store.index_table(schema, index)

@@ -29,6 +29,7 @@ from app.localdb.plsql.types import (
 from app.localdb.sql import nodes as x
 from app.localdb.sql.compiled import Compiled, Variable
 from app.localdb.sql.lexer import T, Token
+from app.localdb.sql.refusals import unsupported
 
 
 @dataclass(eq=False)
@@ -62,6 +63,8 @@ class Statement:
 def type_of_column(column: Column) -> Scalar:
     """The PL/SQL type that holds any value of a column."""
     ora = column.type
+    if ora is OraType.JSON:
+        raise unsupported("the type JSON in PL/SQL")
     if ora is OraType.NUMBER and (column.precision or column.scale != -127):
         return Scalar(ora, "NUMBER", column.precision, None if column.scale == -127 else column.scale)
     if ora in (OraType.VARCHAR2, OraType.CHAR) and column.size:

@@ -98,6 +98,10 @@ class Catalog(Protocol):
         """Whether a user of that name exists."""
         ...
 
+    def may_change(self, found: ObjectInfo, verb: str) -> bool:
+        """Whether the user may INSERT, UPDATE or DELETE (`verb`) rows of a table or view."""
+        ...
+
     def index_table(self, schema: str, index: str) -> tuple[str, str] | None:
         """(schema, table) of an index."""
         ...

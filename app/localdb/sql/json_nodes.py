@@ -45,6 +45,7 @@ class JsonBuild(Expr):
     returning: TypeName | None = None
     strict: bool = False
     pretty: bool = False
+    error_on_error: bool = False
 
 
 @dataclass(slots=True)

@@ -152,6 +152,7 @@ BLOB = Ty(OraType.BLOB)
 INTEGER = Ty(OraType.NUMBER, 38, 0)  # NUMBER(*,0): the dictionary shows no precision for it
 ROWID = Ty(OraType.ROWID, size=18)
 BOOLEAN = Ty(OraType.BOOLEAN)
+JSON = Ty(OraType.JSON)
 
 
 def varchar2(chars: int, size: int = 0) -> Ty:
@@ -226,7 +227,9 @@ def of_type_name(name: TypeName, play: str = "19c") -> Ty:
         return Ty(OraType.INTERVAL_YM, 2 if first is None else first, 0)
     if word in ("BOOLEAN", "BOOL") and play != "19c":
         return BOOLEAN
-    if word in ("JSON", "XMLTYPE", "BFILE", "VECTOR", "ANYDATA", "SDO_GEOMETRY") and (
+    if word == "JSON" and play != "19c":
+        return JSON
+    if word in ("XMLTYPE", "BFILE", "VECTOR", "ANYDATA", "SDO_GEOMETRY") and (
         word != "VECTOR" or play != "19c"
     ):
         raise unsupported(f"the type {word}", name.offset)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
@@ -104,6 +105,11 @@ class BackendSession(Session, Protocol):
 
     @property
     def current_schema(self) -> str: ...
+
+    @property
+    def turn(self) -> AbstractContextManager[object]:
+        """Held while a request is served: without it the session is idle."""
+        ...
 
     @property
     def statistics(self) -> Counter[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.localdb.contract import Bind, OraType
 from app.localdb.errors import OracleError
+from app.localdb.wire import oson
 from app.localdb.wire.constants import (
     BIND_FLAG_ARRAY,
     LONG_LENGTH,
@@ -166,7 +167,12 @@ class BindRows:
         if item.type == OraType.CURSOR:
             reader.u8()
             return self._cursor(reader.ub() if reader.u8() else 0)
-        if item.type in (OraType.JSON, VECTOR):
+        if item.type == OraType.JSON:
+            if not reader.ub():
+                return None
+            reader.data()  # a locator without meaning
+            return oson.to_json(reader.data() or b"")
+        if item.type == VECTOR:
             if reader.ub():
                 reader.data()
                 reader.data()

@@ -222,7 +222,9 @@ class Connection:
             else:
                 reader.begin(packet)
                 try:
-                    if not self._request(session, executor):
+                    with session.turn:
+                        goes_on = self._request(session, executor)
+                    if not goes_on:
                         return
                 except Interrupted as interrupted:
                     self._marker(interrupted.kind)

@@ -25,6 +25,7 @@ from app.localdb.wire.times import (
     encode_timestamp_text,
     encode_zoned_text,
 )
+from app.localdb.wire.values import json_value
 from app.localdb.wire.writer import SHORT, data
 
 RawColumn = Sequence[bytes | None]
@@ -169,6 +170,8 @@ class RowEncoder:
             return _cached(ValueCache(lambda text: encode_local_text(text, self._zone)))
         if kind == OraType.CURSOR:
             return lambda c: [[self._cursor(value) for value in c]]
+        if kind == OraType.JSON:
+            return lambda c: [[b"\0" if value is None else json_value(value.decode()) for value in c]]
         cache = _CACHES.get(kind)
         if cache is None:
             raise OracleError(

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.localdb.contract import IntervalYM, Lob, OraType
 from app.localdb.errors import OracleError
+from app.localdb.wire.constants import CHUNK
 from app.localdb.wire.numbers import (
     decode_double,
     decode_float,
@@ -17,6 +18,7 @@ from app.localdb.wire.numbers import (
     encode_double,
     encode_float,
 )
+from app.localdb.wire.oson import from_json
 from app.localdb.wire.times import (
     decode_date,
     decode_interval_ds,
@@ -27,8 +29,9 @@ from app.localdb.wire.times import (
     encode_timestamp,
     encode_zoned,
 )
-from app.localdb.wire.writer import data
+from app.localdb.wire.writer import data, ub
 
+_LOCATOR = 40
 Decoder = Callable[[bytes], Any]
 
 
@@ -91,6 +94,12 @@ def decoder(kind: int, national: bool) -> Decoder | None:
     return _DECODERS.get(kind)
 
 
+def json_value(text: str) -> bytes:
+    """A value of the type JSON as a LOB that comes whole: lengths, OSON, a locator without meaning."""
+    raw = from_json(text)
+    return ub(_LOCATOR) + ub(len(raw)) + ub(CHUNK) + data(raw) + data(bytes(_LOCATOR))
+
+
 def encode(kind: OraType, value: Any, national: bool = False) -> bytes:
     """A value of type `kind` with its length; NULL for None. Raises OracleError ORA-06502 when the
     object does not fit the type: converting is the session's work, not this room's."""
@@ -125,6 +134,8 @@ def encode(kind: OraType, value: Any, national: bool = False) -> bytes:
             return data(encode_interval_ds(value))
         case OraType.INTERVAL_YM, IntervalYM():
             return data(encode_interval_ym(value))
+        case OraType.JSON, str():
+            return json_value(value)
         case OraType.BOOLEAN, bool():
             return b"\x02\x01\x01" if value else b"\x01\x00"
         case _:

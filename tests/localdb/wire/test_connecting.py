@@ -142,10 +142,6 @@ def test_functions_and_types_that_are_unknown_are_named_and_the_session_goes_on(
     with pytest.raises(oracledb.DatabaseError, match=r"ORA-03001.*a two-phase"):
         connection.tpc_begin(connection.xid(1, "global", "branch"))
     cursor = connection.cursor()
-    cursor.setinputsizes(oracledb.DB_TYPE_JSON)
-    with pytest.raises(oracledb.DatabaseError, match=r"ORA-03001.*binds of type 119"):
-        cursor.execute("insert into t values (:1, :2)", [{"a": list(range(1000))}, 1])
-    cursor = connection.cursor()
     cursor.setinputsizes(oracledb.DB_TYPE_VECTOR)
     with pytest.raises(oracledb.DatabaseError, match=r"ORA-03001.*binds of type 127"):
         cursor.executemany("insert into t values (:1, :2)", [([1.5, 2.5], n) for n in range(5)])

@@ -22,6 +22,44 @@ begin
 end
 $$;
 
+-- The type JSON is jsonb. What JSON has no form for is an object in it: {"\u0001": ["what", "text"]}, see wire/oson.py.
+create function oracle.json_marked(what text, value text) returns jsonb
+    language sql immutable parallel safe
+    return case when value is not null then jsonb_build_object(E'\x01', jsonb_build_array(what, value)) end;
+
+-- One such pair as plain JSON: numbers as numbers, times in ISO form, bytes in hexadecimal.
+create function oracle.json_unmarked(what text, value text) returns jsonb
+    language sql immutable parallel safe as $$
+    select case
+        when what in ('float', 'double') then to_jsonb(value::float8::numeric)
+        when what = 'timestamptz' then to_jsonb(value || 'Z')
+        when what = 'raw' then to_jsonb(upper(value))
+        when what = 'ds' then to_jsonb(
+            case when i < interval '0' then '-' else '' end || 'P' || coalesce(nullif(extract(day from a)::text, '0') || 'D', '')
+            || case when a - date_trunc('day', a) <> interval '0' then 'T' else '' end
+            || coalesce(nullif(extract(hour from a)::text, '0') || 'H', '')
+            || coalesce(nullif(extract(minute from a)::text, '0') || 'M', '')
+            || coalesce(nullif(trim_scale(extract(second from a))::text, '0') || 'S', ''))
+        when what = 'ym' then to_jsonb('P' || value::integer / 12 || 'Y' || value::integer % 12 || 'M')
+        else to_jsonb(value) end
+      from (select v, justify_hours(greatest(v, -v)) from (select case when what = 'ds' then value::bigint * interval '1 microsecond' end) as d (v)) as s (i, a)
+$$;
+
+-- A value of the type JSON without such pairs: what paths are followed in, and what JSON_SERIALIZE shows.
+create function oracle.json_plain(value jsonb) returns jsonb
+    language plpgsql immutable parallel safe as $$
+begin
+    if value is null or position('\u0001' in value::text) = 0 then
+        return value;
+    elsif jsonb_typeof(value) = 'array' then
+        return (select jsonb_agg(oracle.json_plain(e.value) order by e.n) from jsonb_array_elements(value) with ordinality as e (value, n));
+    elsif value ? E'\x01' then
+        return oracle.json_unmarked(value -> E'\x01' ->> 0, value -> E'\x01' ->> 1);
+    end if;
+    return (select jsonb_object_agg(m.key, oracle.json_plain(m.value)) from jsonb_each(value) as m);
+end
+$$;
+
 -- jsonb::text has one blank behind each colon and comma; Oracle has none.
 create function oracle.json_compact(jsonb) returns text
     language sql immutable strict parallel safe
@@ -189,10 +227,13 @@ begin
 end
 $$;
 
-create function oracle.json_mergepatch(target text, patch text) returns text
+-- What is no JSON gives NULL, or ORA-40441 when `strict`.
+create function oracle.json_mergepatch(target text, patch text, strict boolean) returns text
     language plpgsql immutable strict parallel safe as $$
 begin
-    if target is not json or patch is not json then
+    if not strict and (target is not json or patch is not json) then
+        return null;
+    elsif target is not json or patch is not json then
         raise exception using errcode = 'ORA00', message = 'ORA-40441: JSON syntax error';
     end if;
     return oracle.json_compact(oracle.json_patched(target::json, patch::json)::text);

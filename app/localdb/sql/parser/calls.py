@@ -338,10 +338,14 @@ class CallParser(TypeParser):
                 found.returning = self.type_name()
             elif self.accept("STRICT"):
                 found.strict = True
+            elif self.at("EXTENDED"):
+                raise self.unsupported("JSON( ... EXTENDED)")
             elif self.accept("PRETTY"):
                 found.pretty = True
             elif token.value == "JSON_MERGEPATCH" and self.accept("ERROR", "ON", "ERROR"):
-                pass  # what it does here anyway
+                found.error_on_error = True
+            elif token.value == "JSON_MERGEPATCH" and self.accept("NULL", "ON", "ERROR"):
+                pass  # the default
             else:
                 raise self.error(907)
         self.expect_close()
@@ -373,6 +377,8 @@ _SPECIAL: dict[str, Callable[[CallParser], n.Expr]] = {
     "JSON_VALUE": CallParser._json_call,
     "JSON_QUERY": CallParser._json_call,
     "JSON_EXISTS": CallParser._json_call,
+    "JSON": CallParser._json_build,
+    "JSON_SCALAR": CallParser._json_build,
     "JSON_OBJECT": CallParser._json_build,
     "JSON_ARRAY": CallParser._json_build,
     "JSON_ARRAYAGG": CallParser._json_build,

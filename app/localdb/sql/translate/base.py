@@ -97,7 +97,7 @@ class Base:
         self, kind: OraType, offset: int, size: int, national: bool,
         *, bind: int | None = None, ref: object = None,
     ) -> Ex:  # fmt: skip
-        if kind not in PG_TYPES:
+        if kind not in PG_TYPES or (kind is OraType.JSON and self.play == "19c"):
             raise unsupported(f"a bind of type {kind.name} in SQL", offset)
         pg_type = PG_TYPES[kind]
         self.params.append(Param(pg_type, kind, bind=bind, ref=ref))

@@ -16,6 +16,8 @@ from app.localdb.sql.types import (
     FAMILY_NAMES,
     INTERVAL_DS,
     INTERVAL_YM,
+    JSON,
+    LARGE,
     NULL,
     NUMBER,
     PG_TYPES,
@@ -257,6 +259,22 @@ def to_boolean(ex: Ex, offset: int = 0) -> Ex:
     raise mismatch(Family.BOOLEAN, family, offset)
 
 
+def to_json(ex: Ex, offset: int = 0) -> Ex:
+    """As JSON (23ai): a text, or the bytes of one, is parsed. Raises ORA-40441 when it is none."""
+    family = ex.ty.family
+    if family is Family.JSON:
+        return ex
+    if family is Family.NULL:
+        return Ex("NULL::jsonb", JSON)
+    if family in (Family.RAW, Family.BLOB):
+        text = f"convert_from(({ex.sql})::bytea, 'UTF8')"
+    elif family in (Family.TEXT, Family.CLOB):
+        text = to_text(ex).sql
+    else:
+        raise mismatch(Family.JSON, family, offset)
+    return Ex(f"oracle.json_strict({text})", JSON, ex.nullable)
+
+
 def same(ex: Ex, offset: int = 0) -> Ex:
     """Unconverted."""
     return ex
@@ -277,6 +295,7 @@ CONVERTERS: dict[Family, Callable[[Ex, int], Ex]] = {
     Family.BLOB: to_blob,
     Family.ROWID: to_rowid,
     Family.BOOLEAN: to_boolean,
+    Family.JSON: to_json,
 }
 
 
@@ -292,7 +311,7 @@ def convert(ex: Ex, family: Family, offset: int = 0) -> Ex:
 
 def sortable(ty: Ty, offset: int) -> None:
     """Raises ORA-00932 or ORA-00997 for what cannot be compared, so neither sorted nor grouped."""
-    if ty.family in (Family.CLOB, Family.BLOB):
+    if ty.family in LARGE:
         raise refuse(932, offset, "-", FAMILY_NAMES[ty.family])
     if ty.type in (OraType.LONG, OraType.LONG_RAW):
         raise refuse(997, offset)
@@ -305,7 +324,7 @@ _DATETIME = (Family.DATE, Family.TIMESTAMP, Family.ZONED)
 def comparable(left: Family, right: Family, offset: int = 0) -> Family:
     """The family in which two values are compared. Raises ORA-00932."""
     if left is right:
-        if left in (Family.CLOB, Family.BLOB):
+        if left in LARGE:
             raise refuse(932, offset, "-", FAMILY_NAMES[left])
         return left
     pair = {left, right}

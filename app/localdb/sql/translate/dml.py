@@ -26,10 +26,12 @@ class Dml(MultiInsert):
         super().__init__(circumstances)
         self.returned: list[Output] = []
         self.target: ObjectInfo | None = None
+        self.verb = ""  # INSERT, UPDATE, DELETE, MERGE, INSERTALL
         self.rowid: str | None = None  # PostgreSQL text of the ROWID of a changed row
 
     def dml(self, node: s.Insert | s.InsertAll | s.Update | s.Delete | s.Merge) -> str:
         """Translate one statement."""
+        self.verb = type(node).__name__.upper()
         if isinstance(node, s.Insert):
             return self._insert(node)
         if isinstance(node, s.Update):
@@ -49,6 +51,8 @@ class Dml(MultiInsert):
             raise unsupported("DML on an inline view", target.offset)
         found = self.object(target.parts, target.offset)
         if found.kind is ObjectKind.VIEW and found.schema == "SYS":
+            raise refuse(1031, target.offset)
+        if found.kind is ObjectKind.VIEW and not self.catalog.may_change(found, self.verb):
             raise refuse(1031, target.offset)
         if found.read_only:
             raise refuse(42399, target.offset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 
 from app.localdb.contract import OraType
@@ -12,6 +13,7 @@ from app.localdb.sql.translate.windows import Windows
 from app.localdb.sql.types import (
     BOOLEAN,
     CLOB,
+    JSON,
     VARCHAR2,
     Ex,
     Family,
@@ -37,6 +39,18 @@ def _of_document(document: str, call: str) -> str:
     return f"CASE WHEN {document} IS NOT NULL THEN {call} END"
 
 
+# Scalars that JSON has no form for: their names in wire.oson, and their text.
+_MARKED = {
+    Family.DATE: ("date", "to_char(({})::timestamp, 'YYYY-MM-DD\"T\"HH24:MI:SS')"),
+    Family.TIMESTAMP: ("timestamp", "to_char({}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"),
+    Family.ZONED: ("timestamptz", "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"),
+    Family.INTERVAL_DS: ("ds", "(extract(epoch from {}) * 1000000)::bigint::text"),
+    Family.INTERVAL_YM: ("ym", "oracle.ym_wire({})"),
+    Family.FLOAT: ("double", "({})::text"),
+    Family.RAW: ("raw", "encode({}, 'hex')"),
+}
+
+
 class Json(Windows):
     """PostgreSQL 18 has the SQL/JSON functions; what differs is what happens to text that is no JSON."""
 
@@ -45,12 +59,16 @@ class Json(Windows):
 
     def json_document(self, operand: Ex, offset: int, strict: bool = False) -> str:
         """The operand as jsonb; a text that is no JSON is NULL, or ORA-40441 when `strict`."""
+        if operand.ty.family is Family.JSON:
+            return f"oracle.json_plain({operand.sql})"
         function = "oracle.json_strict" if strict else "oracle.json_lax"
         return f"{function}({self.json_source(operand, offset)})"
 
     def json_source(self, operand: Ex, offset: int) -> str:
         """The text of a document."""
         family = operand.ty.family
+        if family is Family.JSON:
+            return f"oracle.json_plain({operand.sql})::text"
         if family is Family.BLOB:
             return f"convert_from(({operand.sql})::bytea, 'UTF8')"
         if family is Family.RAW:
@@ -118,7 +136,9 @@ class Json(Windows):
         operand = self.value(node.operand)
         error = node.on_error is not None and node.on_error.action == "ERROR"
         ty = VARCHAR2 if node.returning is None else of_type_name(node.returning, self.play)
-        if ty.family not in (Family.TEXT, Family.CLOB):
+        if node.returning is None and operand.ty.family is Family.JSON:
+            ty = JSON
+        if ty.family not in (Family.TEXT, Family.CLOB, Family.JSON):
             raise refuse(40449, node.offset)
         wrapper = {
             None: "",
@@ -127,11 +147,15 @@ class Json(Windows):
             "CONDITIONAL": " WITH CONDITIONAL WRAPPER",
         }
         document = self.json_document(operand, node.offset, error)
+        if ty is JSON and operand.ty.family is Family.JSON:
+            document = operand.sql
         path = text_literal(checked_path(node.path, node.offset))
         empty = node.on_empty or (node.on_error if error else None)  # no value counts as an error
         actions = self.json_action(empty, "EMPTY", ty) + self.json_action(node.on_error, "ERROR", ty)
         call = f"json_query({document}, {path}{self._passing(node)} RETURNING jsonb{wrapper[node.wrapper]}{actions})"
         sql = _of_document(document, call)
+        if ty.family is Family.JSON:
+            return Ex(sql, ty)
         if node.wrapper in (None, "WITHOUT"):
             # without a wrapper a scalar is an error, which is NULL unless asked for
             sql = f"oracle.json_no_scalar({sql}, {'TRUE' if error else 'FALSE'})"
@@ -158,7 +182,9 @@ class Json(Windows):
     def is_json(self, node: n.IsJson) -> str:
         """operand IS [NOT] JSON."""
         operand = self.value(node.operand)
-        if operand.ty.family in (Family.BLOB, Family.RAW):
+        if operand.ty.family is Family.JSON:
+            text = f"oracle.json_plain({operand.sql})::text"
+        elif operand.ty.family in (Family.BLOB, Family.RAW):
             text = f"oracle.utf8_text({c.to_raw(operand).sql})"
         else:
             text = c.to_text(operand, node.offset).sql
@@ -173,6 +199,8 @@ class Json(Windows):
         ty = VARCHAR2 if node.returning is None else of_type_name(node.returning, self.play)
         if ty.family not in (Family.TEXT, Family.CLOB, Family.BLOB):
             raise unsupported(f"{node.kind} RETURNING {ty.family}", node.offset)
+        if node.kind in ("JSON", "JSON_SCALAR"):
+            return self._json_of(node)
         if node.kind == "JSON_SERIALIZE":
             source = self.json_source(self.value(node.items[0][1]), node.offset)
             sql = f"oracle.json_serialized({source}, {'TRUE' if node.pretty else 'FALSE'})"
@@ -180,7 +208,7 @@ class Json(Windows):
             if len(node.items) != 2:
                 raise refuse(938, node.offset)
             target, patch = (self.json_source(self.value(item[1]), node.offset) for item in node.items)
-            sql = f"oracle.json_mergepatch({target}, {patch})"
+            sql = f"oracle.json_mergepatch({target}, {patch}, {'TRUE' if node.error_on_error else 'FALSE'})"
         elif node.kind in ("JSON_ARRAYAGG", "JSON_OBJECTAGG"):
             sql = self._json_aggregate(node)
         elif node.kind == "JSON_OBJECT":
@@ -200,6 +228,30 @@ class Json(Windows):
             return Ex(f"convert_to({sql}, 'UTF8')::oracle.blob", ty, False)
         return Ex(sql, varchar2(ty.chars), False)
 
+    def _json_of(self, node: n.JsonBuild) -> Ex:
+        """JSON(text) parses, JSON_SCALAR(value) makes a value of the type JSON that can be no object."""
+        if self.play == "19c":
+            raise refuse(904, node.offset, f'"{node.kind}"')
+        if len(node.items) != 1:
+            raise refuse(909, node.offset)
+        value = self.value(node.items[0][1])
+        family = value.ty.family
+        if node.kind == "JSON" or family is Family.JSON:
+            return c.to_json(value, node.offset)
+        if family in (Family.NUMBER, Family.TEXT, Family.CLOB, Family.BOOLEAN):
+            plain = c.to_text(value).sql if family in (Family.TEXT, Family.CLOB) else value.sql
+            return Ex(f"to_jsonb({plain})", JSON, value.nullable)
+        if family not in _MARKED:
+            raise unsupported(f"JSON_SCALAR of {family}", node.offset)
+        name, text = _MARKED[family]
+        return Ex(f"oracle.json_marked('{name}', {text.format(c.in_utc(value).sql)})", JSON, value.nullable)
+
+    def dotted(self, column: Ex, steps: list[str]) -> Ex:
+        """t.column.name.name of a JSON column: what lies there, in an array when it is several values."""
+        path = text_literal("$" + "".join("." + json.dumps(step) for step in steps))
+        call = f"json_query({column.sql}, {path} RETURNING jsonb WITH CONDITIONAL WRAPPER)"
+        return Ex(_of_document(column.sql, call), JSON)
+
     def _json_item(self, node: n.Expr, is_json: bool) -> str:
         """One value as JSON text; NULL when it is NULL."""
         value = self.value(node)
@@ -210,6 +262,8 @@ class Json(Windows):
             or (isinstance(node, n.JsonCall) and node.kind == "JSON_QUERY")
         ):
             return c.to_text(value).sql
+        if family is Family.JSON:
+            return f"oracle.json_compact(oracle.json_plain({value.sql}))"
         if family is Family.NUMBER:
             return f"oracle.json_number({value.sql})"
         if family is Family.BOOLEAN:

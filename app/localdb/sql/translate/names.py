@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from dataclasses import replace
 
@@ -24,6 +25,8 @@ from app.localdb.sql.types import (
     varchar2,
 )
 
+_DOTTED_NAME = r'"[^"]*"|[\w$#]+'
+_DOTTED = rf"(?:{_DOTTED_NAME})(?:\s*\.\s*(?:{_DOTTED_NAME}))*"
 _ZONED6 = Ty(OraType.TIMESTAMP_TZ, scale=6)
 # Functions that are written without parentheses. A column of that name hides those that are not reserved.
 RESERVED_FUNCTIONS = {
@@ -68,9 +71,26 @@ class Names(Base):
             return self._sequence(node)
         elif parts[-1] == "ORA_ROWSCN" and len(parts) == 2:
             return self._rowscn(parts[0], node)
+        if len(parts) > 2:
+            member = self._json_member(node)
+            if member is not None:
+                return member
         if len(parts) == 1 and parts[0] in self.block.item_names:
             return self.value(self.block.item_names[parts[0]])
         return self.unknown(node)
+
+    def _json_member(self, node: n.Name) -> Ex | None:
+        """t.column.a.b of a column of type JSON; the names behind it count as they are written."""
+        for width in range(2, min(4, len(node.parts))):
+            column = self.column(n.Name(node.offset, node.parts[:width], node.quoted[:width]))
+            if column is not None and column.ty.type is OraType.JSON:
+                text = re.match(_DOTTED, self.asked.text[node.offset :])
+                written = re.findall(_DOTTED_NAME, text[0]) if text else []
+                return self.dotted(column, [step.strip('"') for step in written[width:]])
+        return None
+
+    @abstractmethod
+    def dotted(self, column: Ex, steps: list[str]) -> Ex: ...
 
     @abstractmethod
     def value(self, node: n.Expr) -> Ex: ...
