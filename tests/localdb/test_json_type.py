@@ -60,7 +60,7 @@ def connection(instance_23ai: Instance) -> Iterator[oracledb.Connection]:
 @example({f"{number}" + "x" * 254: number for number in range(300)})
 @example([{"short": 1, "long" + "y" * 300: ["z" * 70_000, "z" * 300, b"b" * 70_000]}])
 @example([[]] * 700)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_oson_is_the_drivers(connection: oracledb.Connection, value: Any) -> None:
     text = to_json(connection.encode_oson(value))
     assert connection.decode_oson(from_json(text)) == value
