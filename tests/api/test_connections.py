@@ -451,3 +451,23 @@ def test_a_comparison_over_connections_is_planned_and_queued_with_its_limit(
     assert [row[0] for row in rows if row] == ["prod", None, "prod"]
     assert next(row[1] for row in rows if row) == f"{SCHEMA}.ORDERS@prod"
     assert PASSWORD not in str(rows)
+
+
+def test_a_job_over_a_connection_counts_against_its_limit(
+    admin: Caller, ann: Caller, oracle: dict[str, Any], drop: str, database: Instance
+) -> None:
+    prod = {"connection": "prod", "table": "SOME_ORDERS"}
+    request = {"source": {"connection": "drop", "file": "prices.csv"}, "target": prod, "key": ["ID"]}
+    refused = ann("POST", "/compare", json={**request, "limit_key": "another"})
+    assert (refused.status_code, refused.json()["data"]["errors"][0]["field"]) == (422, "limit_key")
+    keys = [
+        ann.data("GET", f"/jobs/{ann.data('POST', '/compare', json=body)['job_id']}")["limit_key"]
+        for body in (request, {**request, "limit_key": "drop"})
+    ]
+    assert keys == ["prod", "drop"]  # prod has a limit, drop has none
+    schedule = {"name": "over-prod", "cron": "0 5 * * *", "paused": True, "request": request}
+    admin.data("POST", "/schedules", json=schedule)
+    with database.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("select limit_key from concord.job_schedules where schedule_name = 'over-prod'")
+        assert cursor.fetchone() == ("prod",)
+    admin.data("DELETE", "/schedules/over-prod")
