@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.conformance import suite
 from tests.conformance.scope import file_reason, known_failure
 from tests.conformance.suite import Result
-from tests.conftest import LocalProcess
+from tests.databases import LocalProcess
 
 
 def alike(cause: str) -> str:

@@ -15,7 +15,7 @@ import oracledb
 
 from tests.conformance.schema import fill, statements
 from tests.conformance.scope import file_reason, test_reasons
-from tests.conftest import Instance, play
+from tests.databases import Instance, play
 
 DRIVER = "oracledb==26.1.0"
 # What the suite imports beyond the project's own packages: module and package.

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conformance import suite
 from tests.conformance.scope import file_reason, known_failure
-from tests.conftest import LocalProcess
+from tests.databases import LocalProcess
 
 LEAST = 1800  # in-scope tests that pass; fewer means that the suite did not run as it should
 

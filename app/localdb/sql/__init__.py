@@ -1,10 +1,10 @@
 """Oracle SQL for the local database: parsing, name resolution, translation to PostgreSQL 18.
 
 Covers queries, DML (MERGE, INSERT ALL, RETURNING) and DDL as 19c or 23ai has them; global temporary tables;
-ORA_ROWSCN and the current SCN; JSON kept as text; FOR UPDATE with rows locked as they are fetched.
+ORA_ROWSCN, the current SCN and AS OF SCN; JSON as text, as 23ai the type too; FOR UPDATE with rows locked as they are fetched.
 
 What Oracle refuses is refused with Oracle's code and offset. What Oracle has and this has not is refused with
-ORA-03001 and its name: object types, XMLTYPE, the type JSON, VECTOR, partitions, materialized views, database
+ORA-03001 and its name: object types, XMLTYPE, VECTOR, partitions, materialized views, database
 links, PIVOT, MODEL, flashback version queries, DML on inline views, disabled constraints, EXPLAIN PLAN.
 Values that cannot be kept are refused too: more than six decimals of a second, years before Christ. Known to differ:
 a TIMESTAMP WITH TIME ZONE column keeps the instant, not the zone; ORA_HASH has values of its own (Oracle's function
