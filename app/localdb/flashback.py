@@ -45,13 +45,18 @@ class Snapshot:
     first: int
     scn: int
     connection: Connection  # in the transaction that keeps it
+    taken: float  # time.monotonic()
 
 
 class Snapshots:
     """The kept snapshots of one database; for all threads."""
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
+    def __init__(self, connect: Callable[[], Connection], seconds: float = KEPT_SECONDS) -> None:
         self._connect = connect
+        self._seconds = seconds
+        self._timer: threading.Timer | None = (
+            None  # to the end of the oldest: PostgreSQL cannot tidy up behind it
+        )
         self._lock = threading.Lock()
         self._kept: list[Snapshot] = []
         self._changed: dict[tuple[str, str], int] = {}  # tables: SCN of their last DDL
@@ -82,9 +87,7 @@ class Snapshots:
 
     def stop(self) -> None:
         with self._lock:
-            for kept in self._kept:
-                kept.connection.close()
-            self._kept.clear()
+            self._drop(self._kept)
 
     def _take(self) -> Snapshot:
         connection = self._connect()
@@ -96,12 +99,31 @@ class Snapshots:
         except BaseException:
             connection.close()
             raise
-        taken = Snapshot((name or b"").decode(), int(last or scn or 0), int(scn or 0), connection)
+        numbers = int(last or scn or 0), int(scn or 0)
+        taken = Snapshot((name or b"").decode(), *numbers, connection, time.monotonic())
         self._kept.append(taken)
-        oldest = taken.scn - KEPT_SECONDS * 1_000_000
-        while len(self._kept) > KEPT or self._kept[0].scn < oldest:
-            self._kept.pop(0).connection.close()
+        self._drop(self._kept[:-KEPT])
         return taken
+
+    def _expire(self) -> None:
+        """Drop what is too old; on the timer's thread."""
+        with self._lock:
+            now = time.monotonic()
+            self._drop([kept for kept in self._kept if now - kept.taken >= self._seconds])
+
+    def _drop(self, snapshots: Sequence[Snapshot]) -> None:
+        """Drop some, and look again when the oldest of the others has had its time."""
+        for snapshot in tuple(snapshots):
+            self._kept.remove(snapshot)
+            snapshot.connection.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._kept:
+            left = self._kept[0].taken + self._seconds - time.monotonic()
+            self._timer = threading.Timer(max(left, 0) + 0.05, self._expire)
+            self._timer.daemon = True
+            self._timer.start()
 
 
 class PastCursor(ResultCursor):

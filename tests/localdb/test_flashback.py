@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from typing import cast
 
 import oracledb
 import pytest
 
-from app.localdb.flashback import KEPT
+from app.localdb.flashback import KEPT, Snapshots
+from app.localdb.pg import Connection
 from tests.localdb.conftest import Connect, code
 
 CURRENT = "select current_scn from v$database"
@@ -178,3 +180,35 @@ def test_connections_are_given_back(
     for each in kept:
         each.close()
     connection.cursor().execute("drop table t")  # an open result would hold it: ORA-00054
+
+
+class Kept:
+    """A PostgreSQL connection that only knows when it is closed."""
+
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+
+    def query(self, sql: str) -> list[tuple[bytes, ...]]:
+        return [(b"name", b"5", b"4")]
+
+    script = query
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_a_snapshot_ends_by_itself() -> None:
+    """Nobody has to ask again: while it is kept PostgreSQL cannot vacuum behind it."""
+    opened: list[Kept] = []
+
+    def connect() -> Connection:
+        opened.append(Kept())
+        return cast(Connection, opened[-1])
+
+    snapshots = Snapshots(connect, seconds=0.05)
+    assert snapshots.take() == snapshots.take() == 5
+    assert all(each.closed.wait(20) for each in opened)
+    for _ in range(KEPT + 2):
+        snapshots.take()
+    snapshots.stop()
+    assert all(each.closed.is_set() for each in opened)
