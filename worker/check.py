@@ -17,9 +17,9 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from app.jobs.store import OracleJobStorage
 from app.oracle.check import check_from
 from app.oracle.errors import OracleError
+from app.oracle.expected import rights
 from app.oracle.plan import InstallError
 from app.oracle.pool import Connection, OraclePool
-from app.oracle.sources import source_files
 from app.settings import Settings
 from worker.wakeup import ChangeNotification
 
@@ -28,7 +28,6 @@ _LEAST_FREE_BYTES = 1 << 30
 _CLOCK_SECONDS = 2.0
 _NOTIFICATION_SECONDS = 15.0
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^;\s]+)\s*$")
-_GRANT = re.compile(r"^grant (select|read|execute) on (\w+) to &app_user;$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +162,11 @@ async def grants(pool: OraclePool, settings: Settings) -> AsyncIterator[Finding]
             "check", "select object_name from all_objects where owner = :owner", {"owner": owner}
         )
     }
-    [script] = [file for file in source_files("grants") if file.name.endswith("runtime_user.sql")]
+    wanted, _ = rights(owner, user)
     missing = [
-        f"grant {right} on {owner}.{name.upper()} to {user}"
-        for right, name in _GRANT.findall(script.text)
-        if name.upper() not in visible
+        f"grant {right.lower()} on {owner}.{name} to {user}"
+        for right, name in sorted(wanted)
+        if name not in visible
     ]
     privileges = {name for (name,) in await pool.rows("check", "select privilege from session_privs")}
     if settings.wakeup == "cqn" and "CHANGE NOTIFICATION" not in privileges:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ import pytest
 
 from app.oracle.errors import DatabaseUnavailableError
 from app.oracle.pool import Connection, OraclePool
+from app.oracle.sources import source_files
 from app.settings import Settings, variable
 from tests.install.conftest import Place
 from tests.queue.conftest import wait_for
@@ -125,6 +127,20 @@ def test_workers_of_the_version_before_go_on_while_the_schema_is_upgraded(
         assert statement.startswith("revoke read on"), finding
         place.run(statement)
     assert place.inspect() == []
+
+
+def test_no_package_has_a_state() -> None:
+    """Only constants with literal values: then a session keeps nothing that a new package would take from it."""
+    held = re.compile(r"^   (cursor\b.*|\w+ +(?:constant )?[\w%. ()]+:=.*)$", re.MULTILINE)
+    literal = re.compile(r"\w+ +constant [\w%. ()]+:=\s*(-?[\d.]+|'[^']*');.*")
+    declared = [
+        (file.name, found.group(1))
+        for suffix in (".pks", ".pkb")
+        for file in source_files("packages", suffix)
+        for found in held.finditer(file.text)
+    ]
+    assert len(declared) > 20
+    assert [each for each in declared if not literal.fullmatch(each[1])] == []
 
 
 def reloaded(sessions: int) -> tuple[list[int], Any]:
