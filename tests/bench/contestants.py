@@ -22,7 +22,8 @@ def read(a: Path, b: Path, _: int) -> dict[str, Any]:
 def ours(a: Path, b: Path, memory_mb: int, how: str) -> dict[str, Any]:
     """Our engines with classes, patterns and samples; `how` is "", "rules", "export" or "polars"."""
     from tests.bench.generator import CLASSES, tolerant_rules
-    from worker.engines import ArrowDuckDBComparison, ComparisonPlan
+    from worker.engines import ComparisonPlan
+    from worker.engines.arrow_duckdb import ArrowDuckDBComparison
     from worker.engines.comparison import Comparison
     from worker.engines.differences import DifferencesFiles
     from worker.engines.sources.parquet import ParquetSource
