@@ -11,6 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from app.reports import view
+
 _SAMPLES = 3  # rows shown of each kind
 _SUGGESTIONS = 2
 
@@ -34,12 +36,8 @@ def suggest(console: Console, document: dict[str, Any]) -> None:
 
 
 def _title(document: dict[str, Any]) -> str:
-    compared = document["compared"]
-    return f"[bold]{_table(compared['source'])}[/] against [bold]{_table(compared['target'])}[/]"
-
-
-def _table(side: object) -> str:
-    return escape(printable(str(side["table"] if isinstance(side, dict) else side)))
+    a, b = (escape(printable(name)) for name in view.side_names(document))
+    return f"[bold]{a}[/] against [bold]{b}[/]"
 
 
 def _counts(document: dict[str, Any]) -> RenderableType:
@@ -76,24 +74,20 @@ def _columns(columns: list[dict[str, Any]], matched: int) -> RenderableType:
     table.add_column("")
     table.add_column("what happened")
     for column in sorted(columns, key=lambda column: -column["different"]):
-        share = column["different"] / matched if matched else 0.0
         table.add_row(
             escape(printable(column["name"])),
             f"{column['different']:,}",
-            f"{100 * share:.2f} %",
-            Text("█" * max(1, round(20 * share)), style="yellow"),
-            _story(column),
+            view.percent(column["different"], matched),
+            Text(_bar(column["different"], matched), style="yellow"),
+            escape(printable(view.story(column, counted=True))),
         )
     return table
 
 
-def _story(column: dict[str, Any]) -> str:
-    """The sentence of the pattern that explains at least half of the cells, else the classes by count."""
-    for pattern in column["patterns"]:
-        if 2 * pattern["count"] >= column["different"]:
-            return escape(printable(str(pattern["sentence"])))
-    classes = sorted(column["classes"].items(), key=lambda item: -item[1])
-    return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in classes[:3])
+def _bar(part: int, whole: int) -> str:
+    """A share as a bar of up to 20 characters, in eighths; what is there is seen."""
+    eighths = max(1, round(160 * part / whole)) if whole else 0
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
 
 
 def _samples(samples: dict[str, Any]) -> Iterable[RenderableType]:

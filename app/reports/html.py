@@ -19,6 +19,7 @@ _VISIBLE = str.maketrans({" ": "·", "\t": "→", "\n": "⏎", "\r": "␍", "\u0
 
 def html(document: dict[str, Any]) -> str:
     """The page for a result document. Everything from the document is escaped."""
+    names = view.side_names(document)
     return _template().render(
         document=document,
         summary=document["summary"],
@@ -26,8 +27,8 @@ def html(document: dict[str, Any]) -> str:
         compared=document["compared"],
         samples=document["samples"],
         files=document.get("files") or [],
-        name_a=view.side_name(document["compared"]["source"]),
-        name_b=view.side_name(document["compared"]["target"]),
+        name_a=names[0],
+        name_b=names[1],
         verdict=view.verdict(document),
         differing=[column for column in document["columns"] if column["different"]],
         same=[column["name"] for column in document["columns"] if not column["different"]],
@@ -52,6 +53,8 @@ def _template() -> Template:
         class_name=view.class_name,
         percent=view.percent,
         story=view.story,
+        distance=view.distance,
+        readings=view.readings,
         pair=_pair,
     )
     environment.filters["number"] = lambda value: f"{value:,}"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
+from itertools import takewhile
+from pathlib import PurePath
 from typing import Any
 
 from app.reports.charts import Part
@@ -70,6 +73,17 @@ def side_name(side: object) -> str:
     return str(side)
 
 
+def side_names(document: dict[str, Any]) -> tuple[str, str]:
+    """What both sides are called; of two files without the folders that they share."""
+    a, b = (side_name(document["compared"][side]) for side in ("source", "target"))
+    folders = [PurePath(name).parent.parts for name in (a, b)]
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*folders, strict=False)))
+    if not shared:
+        return a, b
+    a, b = (str(PurePath(*PurePath(name).parts[shared:])) for name in (a, b))
+    return a, b
+
+
 def verdict(document: dict[str, Any]) -> Verdict:
     """What a reader wants to know first."""
     summary = document["summary"]
@@ -134,13 +148,55 @@ def class_name(name: str) -> str:
     return CLASS_NAMES.get(name, name.replace("_", " "))
 
 
-def story(column: dict[str, Any]) -> str:
-    """What happened to a column in one sentence: its leading pattern, else its classes by count."""
+def story(column: dict[str, Any], *, counted: bool = False) -> str:
+    """What happened to a column in one sentence: its leading pattern (with its count, if so wanted), else its
+    classes by count and how far its values are apart at most."""
     for pattern in column["patterns"]:
         if 2 * pattern["count"] >= column["different"]:
-            return _said(pattern["sentence"])
+            sentence: str = pattern["sentence"]
+            return sentence.rstrip(".") if counted else _said(sentence)
     classes = sorted(column["classes"].items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{class_name(name)} {count:,}" for name, count in classes[:3])
+    alone = len(classes) == 1  # then there is nothing that it is other than
+    said = ", ".join(
+        f"{name if alone and name == 'changed' else class_name(name)} {count:,}"
+        for name, count in classes[:3]
+    )
+    largest = column.get("largest_difference")
+    return said if largest is None else f"{said}, by {rounded(largest)}{_unit(column)} at most"
+
+
+def rounded(number: str) -> str:
+    """A decimal number for people: four digits that count, and all before the point."""
+    value = Decimal(number)
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}" if len(number) > 6 else number
+
+
+def _unit(column: dict[str, Any]) -> str:
+    return " s" if "difference_unit" in column else ""
+
+
+def distance(column: dict[str, Any]) -> str:
+    """How far a column's values are apart, in words; empty where that has no meaning."""
+    if "largest_difference" not in column:
+        return ""
+    largest, mean = (
+        f"{rounded(column[name])}{_unit(column)}" for name in ("largest_difference", "mean_difference")
+    )
+    return f"largest difference {largest}, mean {mean}"
+
+
+def readings(document: dict[str, Any]) -> list[tuple[str, str]]:
+    """As of which moment each side was read, where it is a table or a query."""
+    found = []
+    for side in "ab":
+        account = document["compared"].get(f"reading_{side}") or {}
+        if account.get("scn") is not None:
+            found.append((f"{side.upper()} as of SCN", str(account["scn"])))
+        elif account.get("no_scn"):
+            found.append((f"{side.upper()} without an SCN", str(account["no_scn"])))
+    return found
 
 
 def percent(part: int, whole: int) -> str:

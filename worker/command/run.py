@@ -103,10 +103,12 @@ def _compare(arguments: argparse.Namespace, folder: Path, report: Report) -> tup
     document["compared"] |= {"reading_a": a.account(), "reading_b": b.account()}
     files = {file.name: file.path for file in outcome.files}
     for kind in kinds:
-        _report(
-            kind, document, files, arguments.export / ("result.json" if kind == "json" else f"report.{kind}")
-        )
+        _report(kind, document, files, _report_path(arguments.export, kind))
     return document, plan.columns is not None
+
+
+def _report_path(folder: Path, kind: str) -> Path:
+    return folder / ("result.json" if kind == "json" else f"report.{kind}")
 
 
 def _report(kind: str, document: dict[str, Any], files: dict[str, Path], target: Path) -> None:
@@ -132,6 +134,9 @@ def _print(arguments: argparse.Namespace, document: dict[str, Any], seconds: flo
     if arguments.export is not None:
         for line in written(document, str(arguments.export)):
             console.print(line, markup=False, soft_wrap=True)
+        for path in (_report_path(arguments.export, kind) for kind in report_kinds(arguments)):
+            if path.exists():
+                console.print(f"{path}: {path.stat().st_size:,} bytes", markup=False, soft_wrap=True)
 
 
 @contextmanager
