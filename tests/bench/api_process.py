@@ -61,7 +61,7 @@ def serving(settings: Settings, log: Path) -> Iterator[ApiProcess]:
         )
     try:
         url = _address(process, log)
-        while httpx.get(f"{url}/api/v1/health/ready", timeout=30).status_code != 200:
+        while not _is_ready(url):
             time.sleep(0.1)
         yield ApiProcess(process, url)
     finally:
@@ -77,6 +77,13 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
             return found[1]
         time.sleep(0.1)
     raise RuntimeError(f"the API did not start: {log.read_text()}")
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/api/v1/health/ready", timeout=30).status_code == 200
+    except httpx.ConnectError:  # it has its port, and does not listen yet
+        return False
 
 
 def logged_in(url: str) -> str:
