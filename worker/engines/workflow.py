@@ -34,7 +34,7 @@ from worker.engines.sources.base import Source
 
 _KEY_SHARES = (
     0.4,
-    0.75,
+    0.8,
 )  # where rows come once, and where columns are read again; of the work, where the key must be found first
 _ANALYSIS_SHARES = (0.25, 0.55)  # the same; of the rest, where an analysis is wanted
 

@@ -37,7 +37,7 @@ ORIGIN = "found in the data"
 """What `key_origin` says of a key that was found here."""
 
 _SHOWN_VALUES = 5
-_READING = 0.25  # of the work, where the rows must be read first
+_READING = 0.4  # of the work, where the rows must be read first
 _NO_KEY = frozenset({Kind.LONG_TEXT, Kind.LONG_BINARY, Kind.INTERVAL_MONTHS, Kind.INTERVAL_NANOSECONDS})
 
 

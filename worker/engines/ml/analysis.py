@@ -21,7 +21,7 @@ from worker.engines.layout import ComparedColumn, lay_out
 from worker.engines.ml import anomalies, segments
 from worker.engines.ml import drift as drifts
 from worker.engines.ml.anomalies import Cells
-from worker.engines.ml.sampling import SAMPLE_ROWS, Sample, sample
+from worker.engines.ml.sampling import SAMPLE_ROWS, Sample, rows_read, sample
 from worker.engines.plan import ComparisonPlan
 from worker.engines.progress import Progress
 from worker.engines.sources.base import Source
@@ -30,7 +30,7 @@ from worker.engines.values import Kind
 MAX_CELLS = 300_000
 """Differing cells that are searched for odd ones; of more, those of a part of the rows, chosen by key."""
 _UNREADABLE = frozenset({Kind.LONG_TEXT, Kind.LONG_BINARY, Kind.INTERVAL_MONTHS, Kind.INTERVAL_NANOSECONDS})
-_SAMPLES_SHARE, _DRIFT_SHARE = 0.7, 0.1
+_SAMPLES_SHARE, _DRIFT_SHARE = 0.85, 0.12  # of the work
 _CODE_BITS = 64
 
 
@@ -66,12 +66,12 @@ class MLDataComparison:
         columns, width = [*layout.key, *values], len(layout.key)
         with open_duckdb(self._work_dir / "ml", self._memory_limit_mb, self._threads) as connection:
             sides: list[Sample] = []
-            total = max(1, sum(min(rows, SAMPLE_ROWS) for rows in self._rows))
+            to_read = [rows_read(*one) for one in zip(self._sources, self._rows, strict=True)]
             for side, source in enumerate(self._sources):
-                before = sum(one.table.num_rows for one in sides)
+                before = sum(to_read[:side])
 
                 def tick(rows: int, before: int = before, name: str = source.name) -> None:
-                    done = min(1.0, (before + rows) / total)
+                    done = min(1.0, (before + rows) / max(1, sum(to_read)))
                     progress(_SAMPLES_SHARE * done, f"analysis: sampling {name}")
 
                 sides.append(sample(source, side, columns, width, self._rows[side], connection, tick))

@@ -30,6 +30,11 @@ class Sample:
     method: str
 
 
+def rows_read(source: Source, rows: int) -> int:
+    """About how many of a side's rows `sample` reads."""
+    return min(rows, SAMPLE_ROWS) if isinstance(source, OracleTableSource) else rows
+
+
 def sample(
     source: Source,
     side: int,
