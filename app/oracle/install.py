@@ -193,8 +193,12 @@ class _Installation:
             sql = """
                 insert into schema_migrations (file_name, step, status, checksum, applied_at)
                 values (:file_name, :step, :status, :checksum, sys_extract_utc(systimestamp))"""
-        execute(self._connection, sql, status=status, checksum=step.checksum, file_name=key[0], step=key[1])
-        self._connection.commit()
+        binds = {"status": status, "checksum": step.checksum, "file_name": key[0], "step": key[1]}
+        self._connection.autocommit = True  # in the same round trip, with what the step itself has written
+        try:
+            execute(self._connection, sql, **binds)
+        finally:
+            self._connection.autocommit = False
         self._ledger[key] = (status, step.checksum)
 
     def _find_users(self) -> None:
@@ -244,7 +248,7 @@ class _Installation:
             try:
                 execute(self._connection, statement.text)
             except oracledb.Error as error:
-                if code_of(error) != "ORA-00955":  # another installation was quicker
+                if not self._one(sql, self._owner):  # else another installation was quicker
                     raise InstallError(f"{file.name}, line {statement.line}: {first_line(error)}") from error
         yield "created SCHEMA_MIGRATIONS"
 
