@@ -168,3 +168,15 @@ def test_more_members_than_two_bytes_count(connection: oracledb.Connection) -> N
     many = json.dumps([0] * 70_000)
     assert connection.decode_oson(from_json(many)) == [0] * 70_000
     assert to_json(from_json(many)) == many.replace(" ", "")
+
+
+def test_json_fetched_as_text(connection: oracledb.Connection) -> None:
+    def as_text(cursor: oracledb.Cursor, _: oracledb.FetchInfo) -> oracledb.Var:
+        return cursor.var(str, arraysize=cursor.arraysize)
+
+    cursor = connection.cursor()
+    cursor.outputtypehandler = as_text
+    cursor.execute("select j from t where id in (2, 3) order by id")
+    assert [value and json.loads(value) for (value,) in cursor] == [[1, {"name": "Bob"}], None]
+    with pytest.raises(oracledb.DatabaseError, match="ORA-03115"):
+        cursor.execute("select json_scalar(sysdate) from dual").fetchall()

@@ -40,6 +40,7 @@ from app.localdb.wire.times import (
 )
 
 MARK = "\1"  # no name that anybody writes
+MARKED = rb'"\u0001": ['  # how PostgreSQL writes such an object
 MAGIC = b"\xff\x4a\x5a"
 _SHORT_NAMES, _LONG_NAMES = 1, 3  # versions
 

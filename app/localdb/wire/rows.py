@@ -16,6 +16,7 @@ from app.localdb.errors import OracleError
 from app.localdb.wire.constants import Message
 from app.localdb.wire.lobs import Lobs
 from app.localdb.wire.numbers import NumberCache, encode_double, encode_float
+from app.localdb.wire.oson import MARKED
 from app.localdb.wire.rowids import encode_rowid_column, encode_urowid_column
 from app.localdb.wire.times import (
     encode_date_text,
@@ -105,6 +106,13 @@ def _raw(column: RawColumn) -> Streams:
     return _bytes([None if value is None else unhexlify(value[2:]) for value in column])
 
 
+def _json_text(column: RawColumn) -> Streams:
+    """JSON that the client wants as text. Raises ValueError for what JSON has no form for."""
+    if any(value is not None and MARKED in value for value in column):
+        raise ValueError("JSON with dates, intervals or bytes as text")
+    return _bytes(column)
+
+
 def _long(values: Streams) -> Streams:
     return [*values, repeat(LONG_TRAILER)]
 
@@ -170,6 +178,8 @@ class RowEncoder:
             return _cached(ValueCache(lambda text: encode_local_text(text, self._zone)))
         if kind == OraType.CURSOR:
             return lambda c: [[self._cursor(value) for value in c]]
+        if kind == OraType.JSON and fetch in CHARACTER_FETCH:
+            return lambda c: _long(_json_text(c))
         if kind == OraType.JSON:
             return lambda c: [[b"\0" if value is None else json_value(value.decode()) for value in c]]
         cache = _CACHES.get(kind)
