@@ -20,7 +20,9 @@ from typing import Any
 VARIABLE = "STATEMENT_RECORD"
 SEPARATOR = b"\0"
 _METHODS: dict[str, dict[str, tuple[str, ...]]] = {
-    "oracledb.cursor": dict.fromkeys(("Cursor", "AsyncCursor"), ("execute", "executemany")),
+    "oracledb.cursor": dict.fromkeys(
+        ("Cursor", "AsyncCursor"), ("execute", "executemany", "callproc", "callfunc")
+    ),
     "oracledb.connection": dict.fromkeys(
         ("Connection", "AsyncConnection"), ("fetch_df_all", "fetch_df_batches")
     ),
@@ -41,7 +43,9 @@ def watch(folder: str) -> None:
             _put_around(sys.modules[name])
 
 
-def _note(statement: object) -> None:
+def _note(method: str, statement: object) -> None:
+    if method in ("callproc", "callfunc"):
+        statement = f"begin {statement}(); end;"
     if isinstance(statement, str) and statement not in _noted:
         _noted.add(statement)
         os.write(_file, statement.encode() + SEPARATOR)
@@ -53,7 +57,7 @@ def _watched(method: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(method)
         async def run_async(self: Any, statement: Any = None, *arguments: Any, **named: Any) -> Any:
             result = await method(self, statement, *arguments, **named)
-            _note(statement)
+            _note(method.__name__, statement)
             return result
 
         return run_async
@@ -61,7 +65,7 @@ def _watched(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def run(self: Any, statement: Any = None, *arguments: Any, **named: Any) -> Any:
         result = method(self, statement, *arguments, **named)
-        _note(statement)
+        _note(method.__name__, statement)
         return result
 
     return run

@@ -27,6 +27,7 @@ with oracledb.connect(user=user, password=password, dsn=dsn) as connection:
     with connection.cursor() as cursor:
         cursor.execute("select 1  from dual")
         cursor.executemany("begin if :1 = 0 then null; end if; end;", [(1,), (2,)])
+        cursor.callproc("dbms_output.enable")
         try:
             cursor.execute("select nothing from dual")
         except oracledb.DatabaseError:
@@ -47,6 +48,7 @@ def test_statements_of_other_processes_are_noted_once_they_succeed(
     assert noted(tmp_path) >= {
         "select 1 from dual",
         "begin if :1 = 0 then null; end if; end;",
+        "begin dbms_output.enable(); end;",
         "select 3 from dual",
         "select 4 as c from dual",
     }
