@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import subprocess
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -38,7 +39,7 @@ def enter(file: Path, database: str, outcomes: Mapping[str, Counter[str]], found
     run = record.setdefault(database, {"areas": {}, "statements": {}})
     day = datetime.now(UTC).date().isoformat()
     for area, counts in outcomes.items():
-        run["areas"][area] = {"date": day, "python": platform.python_version()} | {
+        run["areas"][area] = {"date": day, "commit": _commit(), "python": platform.python_version()} | {
             name: counts[name] for name in _OUTCOMES
         }
     known = digests()
@@ -50,6 +51,15 @@ def enter(file: Path, database: str, outcomes: Mapping[str, Counter[str]], found
     run["all"] = _by_room(known)
     run["never"] = sorted(known.keys() - kept.keys())
     file.write_text(json.dumps(dict(sorted(record.items())), indent=1) + "\n")
+
+
+def _commit() -> str:
+    """Of the sources; "" where they are in no repository."""
+    command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return ""
 
 
 def digests() -> dict[str, str]:
@@ -88,7 +98,7 @@ def render(record: Mapping[str, Any]) -> str:
         lines += ["", f"## {name[:1].upper()}{name[1:]}", "", "| tests | passed | failed | skipped | on |", "| --- | ---: | ---: | ---: | --- |"]  # fmt: skip
         for area, counts in sorted(run["areas"].items()):
             shown = " | ".join(str(counts[outcome]) for outcome in _OUTCOMES)
-            lines.append(f"| tests/{area} | {shown} | {counts['date']}, Python {counts['python']} |")
+            lines.append(f"| tests/{area} | {shown} | {counts['date']}, {counts['commit']}, Python {counts['python']} |")
         total = {outcome: sum(counts[outcome] for counts in run["areas"].values()) for outcome in _OUTCOMES}
         lines.append(f"| all | {' | '.join(str(total[outcome]) for outcome in _OUTCOMES)} | |")
         lines += ["", "| statements of the product | executed | of |", "| --- | ---: | ---: |"]
