@@ -49,10 +49,10 @@ def built() -> Iterator[Built]:
         yield Built("worker/engines/pushdown/statement.py", name, text, sign)
     lines = list(installation("CONCORD", "CONCORD_APP", sees_sessions=True))
     for number, statement in enumerate(_own_statements(lines), 1):
-        sign = re.sub(_VALUE, lambda _: "(?:.*?)", re.escape(" ".join(statement.split())))
-        yield Built("app/oracle/sqlplus.py", f"installation#{number}", statement, sign)
+        sign = re.sub(_VALUE, lambda _: "[^ ]*?", re.escape(" ".join(statement.split())))
+        yield Built("app/oracle/sqlplus.py", f"installation#{number}", statement, f"^{sign}$")
     for number, one in enumerate(split(_repair()), 1):
-        sign = r".*begin .* raise_application_error\(-20099, 'Statement \d+"
+        sign = r"raise_application_error\(-20099, 'Statement \d+"
         yield Built("worker/engines/repair/scripts.py", f"_script#{number}", one.text, sign)
 
 
@@ -108,13 +108,13 @@ def _pushdown() -> Iterator[tuple[str, str, str]]:
             yield (
                 f"{name}.whole",
                 side.whole(),
-                r"select count\(\*\), sum\(weight\), .*, max\(position\) from ",
+                r"^select count\(\*\), sum\(weight\), ",
             )
-            yield f"{name}.split", side.split(2), r"select bucket, count\(\*\), sum\(weight\), "
+            yield f"{name}.split", side.split(2), r"^select bucket, count\(\*\), sum\(weight\), "
             yield (
                 f"{name}.condition",
                 f"select count(*) from {side.source.from_clause} where {side.condition(2)}",
-                r'.* where (rowid in \(select row_id from \(|\("\w+" between :first0 )',
+                r' where (rowid in \(select row_id from \(|\("\w+" between :first0 )',
             )
 
 

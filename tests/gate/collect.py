@@ -61,13 +61,17 @@ class Text:
 
     def pattern(self) -> re.Pattern[str]:
         """Matches this statement as it reaches the database, white space apart; see `plain`."""
-        if self.sign:
-            return re.compile(f"{self.sign}.*", re.DOTALL)
         pieces = [
             "(?:.*?)" if isinstance(part, Hole) else r" ?".join(map(re.escape, re.split(r"\s+", part)))
             for part in self.parts
         ]
         return re.compile("".join(pieces).strip(), re.DOTALL)
+
+    def is_in(self, executed: str) -> bool:
+        """Whether a statement that reached the database, white space apart, is this one."""
+        if self.sign:
+            return re.search(self.sign, executed) is not None
+        return self.pattern().fullmatch(executed) is not None
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"

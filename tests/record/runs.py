@@ -98,7 +98,9 @@ def render(record: Mapping[str, Any]) -> str:
         lines += ["", f"## {name[:1].upper()}{name[1:]}", "", "| tests | passed | failed | skipped | on |", "| --- | ---: | ---: | ---: | --- |"]  # fmt: skip
         for area, counts in sorted(run["areas"].items()):
             shown = " | ".join(str(counts[outcome]) for outcome in _OUTCOMES)
-            lines.append(f"| tests/{area} | {shown} | {counts['date']}, {counts['commit']}, Python {counts['python']} |")
+            lines.append(
+                f"| tests/{area} | {shown} | {counts['date']}, {counts['commit']}, Python {counts['python']} |"
+            )
         total = {outcome: sum(counts[outcome] for counts in run["areas"].values()) for outcome in _OUTCOMES}
         lines.append(f"| all | {' | '.join(str(total[outcome]) for outcome in _OUTCOMES)} | |")
         lines += ["", "| statements of the product | executed | of |", "| --- | ---: | ---: |"]

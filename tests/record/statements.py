@@ -40,7 +40,9 @@ def coverage(executed: Iterable[str]) -> Coverage:
     whole = set(executed)
     blocks = [text for text in whole if text.lower().startswith(("begin", "declare"))]
     done: dict[str, bool] = {text.owner: _executed(text, whole, blocks) for text in collect().texts}
-    called = {call.name for text in blocks for call in _calls(text)}
+    packages = {f"{name.partition('.')[0].lower()}." for name in specifications()}
+    ours = [text for text in blocks if any(name in text.lower() for name in packages)]
+    called = {call.name for text in ours for call in _calls(text)}
     # What packages call of each other counts as well: who calls the one executes the other.
     stored = [
         call for text in collect().texts if text.file.endswith(".pkb") for call in calls(text.texts()[0])
@@ -67,9 +69,8 @@ def _executed(text: Text, whole: set[str], blocks: list[str]) -> bool:
         wanted = plain(text.texts()[0])
         inside = wanted.startswith(("begin", "declare"))
         return wanted in whole or (inside and any(wanted in block for block in blocks))
-    pattern = text.pattern()
     pieces = [plain(part) for part in text.parts if isinstance(part, str)]
     if not pieces:  # a hole as a whole: known by its first two words
         return any(one.split()[:2] == text.texts()[0].split()[:2] for one in whole)
     longest = "" if text.sign else max(pieces, key=len)
-    return any(longest in one and pattern.fullmatch(one) for one in whole)
+    return any(longest in one and text.is_in(one) for one in whole)
