@@ -83,6 +83,8 @@ def test_a_deactivated_user_can_neither_log_in_nor_use_a_token(anonymous: Client
     assert attempt(anonymous, "leaver", PASSWORD).status_code == 401
     answer = anonymous.get("/api/v1/jobs", headers=bearer(token))
     assert (answer.status_code, answer.json()["message"]) == (401, "You have been logged out: log in again.")
+    call(database, "activate", "leaver")
+    assert attempt(anonymous, "leaver", PASSWORD).status_code == 200
 
 
 def test_a_changed_password_ends_older_tokens(anonymous: Client, database: Instance) -> None:

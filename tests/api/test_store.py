@@ -248,3 +248,19 @@ def test_a_session_says_who_it_is_to_the_dba(play: Play, database: Instance) -> 
             assert cursor.fetchall() == [("clock",)]
 
     play(story)
+
+
+def test_a_run_whose_claim_was_not_answered_is_found_and_one_that_is_put_off_is_run_again(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.enqueue()
+        [(job_id, token)] = await stage.claim()
+        [run] = await stage.store.runs_of(stage.worker)
+        assert (run.job_id, run.run_token, run.attempt) == (job_id, token, 1)
+        assert await stage.store.snooze(job_id, token, 0.0, "waiting for a file")
+        assert not await stage.store.snooze(job_id, token, 0.0)
+        assert await stage.store.runs_of(stage.worker) == []
+        [(again, later)] = await stage.claim()
+        assert (again, later > token) == (job_id, True)
+        assert (await stage.store.get(job_id)).attempt == 1
+
+    play(story)
