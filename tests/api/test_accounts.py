@@ -44,7 +44,7 @@ def forged(
 ) -> str:
     now = datetime.now(UTC)
     payload = {
-        "sub": "ann", "sid": "s", "jti": "x", "iat": now, "exp": now + timedelta(minutes=1),
+        "sub": "ann", "sid": "s", "jti": "x", "iat": now, "exp": now + timedelta(hours=1),
         "iss": "concord", "aud": "concord-api", **changes,
     }  # fmt: skip
     payload.pop(without, None)

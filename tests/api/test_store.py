@@ -256,11 +256,16 @@ def test_a_run_whose_claim_was_not_answered_is_found_and_one_that_is_put_off_is_
         [(job_id, token)] = await stage.claim()
         [run] = await stage.store.runs_of(stage.worker)
         assert (run.job_id, run.run_token, run.attempt) == (job_id, token, 1)
+        assert await stage.store.save_checkpoint(job_id, token, {"rows": 5})
         assert await stage.store.snooze(job_id, token, 0.0, "waiting for a file")
         assert not await stage.store.snooze(job_id, token, 0.0)
+        assert not await stage.store.save_checkpoint(job_id, token, {"rows": 6})
         assert await stage.store.runs_of(stage.worker) == []
         [(again, later)] = await stage.claim()
         assert (again, later > token) == (job_id, True)
         assert (await stage.store.get(job_id)).attempt == 1
+        [progress] = await stage.store.progress_of_all([job_id, "nobody"])
+        assert (progress.job_id, progress.status) == (job_id, JobStatus.RUNNING)
+        assert await stage.store.checkpoint(job_id) == {"rows": 5}
 
     play(story)

@@ -1,7 +1,8 @@
 """What ran on which database: docs/verified.json, entered by test runs, and docs/verified.md, rendered from it.
 
     pytest --record docs/verified.json          enters a run: its areas replace what the same database had of them
-    python -m tests.record.runs                 renders docs/verified.md
+    python -m tests.record.runs [FILE ...]      takes the runs of other records in (CI keeps one of each job), and renders
+                                                docs/verified.md
 
 A statement counts as executed as long as its text is the one that was executed.
 """
@@ -12,8 +13,9 @@ import hashlib
 import json
 import platform
 import subprocess
+import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,21 +37,28 @@ _ROOMS = {
 
 def enter(file: Path, database: str, outcomes: Mapping[str, Counter[str]], found: Coverage) -> None:
     """Enter a run into the record."""
-    record = json.loads(file.read_text()) if file.exists() else {}
-    run = record.setdefault(database, {"areas": {}, "statements": {}})
     day = datetime.now(UTC).date().isoformat()
-    for area, counts in outcomes.items():
-        run["areas"][area] = {"date": day, "commit": _commit(), "python": platform.python_version()} | {
-            name: counts[name] for name in _OUTCOMES
-        }
+    made = {"date": day, "commit": _commit(), "python": platform.python_version()}
+    areas = {area: made | {name: counts[name] for name in _OUTCOMES} for area, counts in outcomes.items()}
     known = digests()
-    kept = {owner: digest for owner, digest in run["statements"].items() if known.get(owner) == digest}
-    kept |= {owner: known[owner] for owner in found.executed if owner not in NOT_EXECUTED}
-    run["statements"] = dict(sorted(kept.items()))
-    run["of"] = len(known)
-    run["rooms"] = _by_room(kept)
-    run["all"] = _by_room(known)
-    run["never"] = sorted(known.keys() - kept.keys())
+    statements = {owner: known[owner] for owner in found.executed if owner not in NOT_EXECUTED}
+    _add(file, {database: {"areas": areas, "statements": statements}}, known)
+
+
+def _add(file: Path, runs: Mapping[str, Any], known: Mapping[str, str]) -> None:
+    """Areas replace what the same database had of them; statements come to those of before, as far as they stand."""
+    record = json.loads(file.read_text()) if file.exists() else {}
+    for database, new in runs.items():
+        run = record.setdefault(database, {"areas": {}, "statements": {}})
+        run["areas"] = dict(sorted((run["areas"] | new["areas"]).items()))
+        both = [*run["statements"].items(), *new["statements"].items()]
+        kept = {owner: digest for owner, digest in sorted(both) if known.get(owner) == digest}
+        run |= {
+            "statements": kept,
+            "rooms": _by_room(kept),
+            "all": _by_room(known),
+            "never": sorted(known.keys() - kept.keys()),
+        }
     file.write_text(json.dumps(dict(sorted(record.items())), indent=1) + "\n")
 
 
@@ -123,10 +132,12 @@ def render(record: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Render the page."""
+def main(files: Sequence[str]) -> None:
+    """Take other records in, and render the page."""
+    for file in files:
+        _add(RECORD, json.loads(Path(file).read_text()), digests())
     PAGE.write_text(render(json.loads(RECORD.read_text())))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

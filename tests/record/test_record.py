@@ -88,6 +88,21 @@ def test_a_run_replaces_what_the_same_database_had_of_its_areas(tmp_path: Path) 
     )
 
 
+def test_records_of_other_runs_are_taken_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = tmp_path / "one.json", tmp_path / "other.json"
+    monkeypatch.setattr(runs, "RECORD", one)
+    monkeypatch.setattr(runs, "PAGE", tmp_path / "page.md")
+    known = list(runs.digests())
+    runs.enter(one, "the local database playing 19c", {"api": Counter(passed=3)}, Coverage((known[0],), ()))
+    runs.enter(
+        other, "the local database playing 19c", {"queue": Counter(passed=2)}, Coverage((known[1],), ())
+    )
+    runs.main([str(other)])
+    run = json.loads(one.read_text())["the local database playing 19c"]
+    assert (set(run["areas"]), set(run["statements"])) == ({"api", "queue"}, {known[0], known[1]})
+    assert "| tests/queue | 2 | 0 | 0 |" in (tmp_path / "page.md").read_text()
+
+
 def test_the_page_says_what_ran_on_oracle(tmp_path: Path) -> None:
     file = tmp_path / "verified.json"
     runs.enter(file, "gvenzl/oracle-free:1 in a container", {"api": Counter(passed=3)}, Coverage((), ()))
