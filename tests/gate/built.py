@@ -49,7 +49,7 @@ def built() -> Iterator[Built]:
         yield Built("worker/engines/pushdown/statement.py", name, text, sign)
     lines = list(installation("CONCORD", "CONCORD_APP", sees_sessions=True))
     for number, statement in enumerate(_own_statements(lines), 1):
-        sign = re.sub(_VALUE, lambda _: "[^ ]*?", re.escape(" ".join(statement.split())))
+        sign = re.sub(_VALUE, lambda _: "(?:'[^']*'|[^ ]*?)", re.escape(" ".join(statement.split())))
         yield Built("app/oracle/sqlplus.py", f"installation#{number}", statement, f"^{sign}$")
     for number, one in enumerate(split(_repair()), 1):
         sign = r"raise_application_error\(-20099, 'Statement \d+"
