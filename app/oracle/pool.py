@@ -34,6 +34,7 @@ acting_for: ContextVar[str] = ContextVar("acting_for", default="")
 
 _SESSION_LIFE_SECONDS = 3600
 _KEEPALIVE_MINUTES = 1
+_CLOSE_SECONDS = 3.0  # for calls that run when the pool is to be closed
 _BREAK_SECONDS = 3.0  # for the database to stop a call that took too long
 _TOO_LONG = "DPY-4024"
 _CONNECT_SECONDS = 5
@@ -92,6 +93,7 @@ class OraclePool:
         self._module = module
         self._size = size or settings.db_pool_size
         self._pool: oracledb.AsyncConnectionPool | None = None
+        self._running: set[asyncio.Future[Any]] = set()  # also calls whose callers have gone
         # Told of each call whether it succeeded, and its seconds.
         self.on_call: Callable[[bool, float], None] | None = None
 
@@ -114,9 +116,16 @@ class OraclePool:
         )
 
     async def close(self) -> None:
-        """Close all sessions, also busy ones. Safe to call twice."""
+        """Let running calls end, then close all sessions; no call begins any more. Safe to call twice.
+
+        Sessions whose calls do not end in time are left to the end of the process: the driver does not survive that
+        a session is closed in the middle of a call.
+        """
         pool, self._pool = self._pool, None
-        if pool is not None:
+        late: set[asyncio.Future[Any]] = set()
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=_CLOSE_SECONDS)
+        if pool is not None and not late:
             await pool.close(force=True)
 
     @property
@@ -146,6 +155,8 @@ class OraclePool:
         # which the driver does not survive: the call goes on to its end by itself.
         began = time.perf_counter()
         task = asyncio.ensure_future(self._call(action, work, idempotent=idempotent))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
         task.add_done_callback(_noticed)
         task.add_done_callback(lambda done: self._note(done, time.perf_counter() - began))
         return await asyncio.shield(task)
@@ -252,6 +263,8 @@ class OraclePool:
         """Once per new session: product SQL names Concord's tables and packages without their owner. And a database
         whose language is not English sorts text by its alphabet: then no index delivers the order of a claim."""
         await connection.execute(f"alter session set current_schema = {self._settings.db_owner}")
+        if not connection.is_healthy():
+            raise DatabaseUnavailableError("The session was lost at once.", code="DPY-4011", retryable=True)
         await connection.execute("alter session set nls_sort = binary nls_comp = binary")
 
 

@@ -51,6 +51,22 @@ def test_killed_idle_sessions_are_replaced_without_an_error(queue: Queue) -> Non
     asyncio.run(main())
 
 
+def test_a_pool_that_is_closed_lets_calls_end_whose_callers_have_gone(queue: Queue) -> None:
+    async def main() -> None:
+        async with sessions(queue.settings, size=3) as pool:
+            ended = []
+            pool.on_call = lambda good, _: ended.append(good)
+            sleep = "begin sys.dbms_session.sleep(0.5); end;"
+            callers = [asyncio.ensure_future(pool.block("sleep", sleep, {})) for _ in range(3)]
+            await asyncio.sleep(0.1)
+            for caller in callers:
+                caller.cancel()
+            assert pool.opened
+        assert ended == [True] * 3
+
+    asyncio.run(main())
+
+
 def test_a_session_lost_between_the_pools_look_and_ours_is_replaced(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
