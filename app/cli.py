@@ -321,6 +321,7 @@ def _add_local(commands: Commands) -> None:
 
 def _run_local(arguments: argparse.Namespace) -> int:
     from app.demo.home import home_folder, secret_from
+    from app.localdb.postgres import PostgresError
     from app.localdb.server import LocalDatabaseError, run
 
     home = home_folder()
@@ -339,7 +340,7 @@ def _run_local(arguments: argparse.Namespace) -> int:
             password=secret_from(given or home / "system-password"),
             play=arguments.play,
         )
-    except (LocalDatabaseError, OSError) as error:
+    except (LocalDatabaseError, PostgresError, OSError) as error:
         return _fail(str(error))
 
 
