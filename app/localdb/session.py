@@ -160,9 +160,8 @@ class Session:
             self.database.forget_session(self)
             self.past.close()
             try:
-                self.link.rollback()
-            except OracleError:
-                pass  # PostgreSQL is gone, and with it the transaction
+                with contextlib.suppress(OracleError):  # PostgreSQL is gone, and with it the transaction
+                    self.link.rollback()
             finally:
                 self.link.close()
 

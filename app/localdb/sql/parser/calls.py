@@ -345,7 +345,7 @@ class CallParser(TypeParser):
             elif token.value == "JSON_MERGEPATCH" and self.accept("ERROR", "ON", "ERROR"):
                 found.error_on_error = True
             elif token.value == "JSON_MERGEPATCH" and self.accept("NULL", "ON", "ERROR"):
-                pass  # the default
+                found.error_on_error = False
             else:
                 raise self.error(907)
         self.expect_close()
