@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
-from app.oracle.keys import PRIMARY_KEY
+from app.oracle.keys import DECLARED_KEYS, PRIMARY_KEY
 
 # An identifier as Oracle reads it without quotes, or in double quotes: anything but quotes and NUL.
 _NAME = r'(?:[^\W\d_][\w$#]{0,127}|"[^"\x00]{1,128}")'
@@ -210,17 +210,8 @@ class Dictionary:
         )
 
     async def _keys(self, owner: str, name: str) -> tuple[Key, ...]:
-        sql = """
-            select c.constraint_name, c.constraint_type, cc.column_name
-              from all_constraints c
-              join all_cons_columns cc
-                on cc.owner = c.owner and cc.constraint_name = c.constraint_name
-             where c.owner = :owner_name
-               and c.table_name = :table_name
-               and c.constraint_type in ('P', 'U')
-               and c.status = 'ENABLED'
-             order by c.constraint_name, cc.position"""
-        rows = await self._pool.rows("read keys", sql, {"owner_name": owner, "table_name": name})
+        binds = {"owner_name": owner, "table_name": name}
+        rows = await self._pool.rows("read keys", DECLARED_KEYS, binds)
         columns: dict[tuple[str, bool], list[str]] = {}
         for constraint, kind, column in rows:
             columns.setdefault((constraint, kind == "P"), []).append(column)

@@ -8,6 +8,18 @@ from typing import Protocol, TypeVar
 PRIMARY_KEY = "primary key"
 """Origin of a key that is a primary key; that of another reads "unique key NAME"."""
 
+DECLARED_KEYS = """
+select c.constraint_name, c.constraint_type, cc.column_name
+  from all_constraints c
+  join all_cons_columns cc
+    on cc.owner = c.owner and cc.constraint_name = c.constraint_name
+ where c.owner = :owner_name
+   and c.table_name = :table_name
+   and c.constraint_type in ('P', 'U')
+   and c.status = 'ENABLED'
+ order by c.constraint_name, cc.position"""
+"""The columns of a table's primary and unique keys (P, U), in their order."""
+
 
 class Declared(Protocol):
     """A primary or unique key whose columns cannot be NULL, as a table declares it."""

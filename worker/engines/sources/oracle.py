@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from app.oracle.dictionary import quoted
 from app.oracle.errors import code_of, heals, translate
-from app.oracle.keys import PRIMARY_KEY
+from app.oracle.keys import DECLARED_KEYS, PRIMARY_KEY
 from worker.engines.errors import SourceFailed, SourceInterrupted
 from worker.engines.sources import oracle_pieces
 from worker.engines.sources.base import ColumnInfo, DeclaredKey, Source
@@ -28,17 +28,6 @@ select column_name, data_type, data_precision, data_scale, data_length, char_len
   from all_tab_columns
  where owner = :owner_name and table_name = :table_name and column_id is not null
  order by column_id"""
-
-_KEYS = """
-select c.constraint_name, c.constraint_type, cc.column_name
-  from all_constraints c
-  join all_cons_columns cc
-    on cc.owner = c.owner and cc.constraint_name = c.constraint_name
- where c.owner = :owner_name
-   and c.table_name = :table_name
-   and c.constraint_type in ('P', 'U')
-   and c.status = 'ENABLED'
- order by c.constraint_name, cc.position"""
 
 _STATISTICS = """
 select num_rows, iot_type
@@ -256,7 +245,7 @@ class OracleTableSource:
             )
         if not columns:
             raise SourceFailed(f"{self.name} does not exist, or Concord may not read it.")
-        keys = _keys(cursor.execute(_KEYS, binds).fetchall(), {c.name for c in columns if c.nullable})
+        keys = _keys(cursor.execute(DECLARED_KEYS, binds).fetchall(), {c.name for c in columns if c.nullable})
         statistics = cursor.execute(_STATISTICS, binds).fetchone()
         counted = statistics
         if counted is None or counted[0] is None:
