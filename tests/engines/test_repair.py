@@ -21,8 +21,11 @@ from tests.conftest import Instance
 from worker.engines import ComparisonPlan, workflow
 from worker.engines.repair import scripts
 from worker.engines.repair.literals import text_literal
+from worker.engines.sources.base import Source
 from worker.engines.sources.memory import MemorySource
 from worker.engines.sources.oracle import OracleTableSource
+from worker.engines.sources.oracle_query import filtered
+from worker.engines.sources.wrapped import Renamed
 
 SCHEMA = "REPAIR_TEST"
 COLUMNS = """id number(9) primary key, amount number(12,4), bare number, day date, stamp timestamp(6),
@@ -109,10 +112,17 @@ def make(owner: oracledb.Connection, name: str, rows: list[tuple[Any, ...]], col
     owner.commit()
 
 
+def table(database: Instance, name: str) -> OracleTableSource:
+    return OracleTableSource(database.connect, SCHEMA, name)
+
+
 def compared(database: Instance, a: str, b: str, folder: Path, **plan: Any) -> workflow.Outcome:
+    return outcome((table(database, a), table(database, b)), folder, **plan)
+
+
+def outcome(sides: tuple[Source, Source], folder: Path, **plan: Any) -> workflow.Outcome:
     work = folder / "work"
     work.mkdir(parents=True, exist_ok=True)
-    sides = [OracleTableSource(database.connect, SCHEMA, name) for name in (a, b)]
     wanted = workflow.Wanted(engine="arrow_duckdb", repair=True)
     return workflow.run(
         *sides, ComparisonPlan(**plan), wanted, lambda *_: None, work, folder / "results", 256
@@ -294,6 +304,54 @@ def test_too_many_rows_are_refused(
         "5 rows differ, and a script changes at most 4"
         in (compared(database, "MANY_A", "MANY_B", tmp_path).document["repair"]["refused"])
     )
+
+
+def test_columns_under_other_names_are_repaired_under_their_own(
+    database: Instance, owner: oracledb.Connection, tmp_path: Path
+) -> None:
+    make(owner, "NAMED_A", [(1, "x"), (2, "y"), (3, "z")], "id number(9) primary key, name varchar2(9)")
+    make(
+        owner, "NAMED_B", [(1, "X"), (3, "z"), (4, "w")], 'nr number(9) primary key, "Full name" varchar2(9)'
+    )
+    sides = (
+        table(database, "NAMED_A"),
+        Renamed(table(database, "NAMED_B"), {"NR": "ID", "Full name": "NAME"}),
+    )
+    found = outcome(sides, tmp_path / "1")
+    assert found.document["repair"] == {"rows": 3, "not_done": {}}
+    assert 'set "Full name" = ' in script(found, "repair.sql")
+    execute(owner, script(found, "repair.sql"))
+    owner.commit()
+    assert counts(outcome(sides, tmp_path / "2")) == (0, 0, 0)
+    execute(owner, script(found, "backout.sql"))
+    owner.commit()
+    assert counts(outcome(sides, tmp_path / "3")) == counts(found) == (1, 1, 1)
+
+
+def test_of_a_filtered_table_only_the_compared_rows_are_repaired(
+    database: Instance, owner: oracledb.Connection, tmp_path: Path
+) -> None:
+    columns = "id number(9), name varchar2(9), state varchar2(9)"
+    make(owner, "SOME_A", [(1, "x", "on"), (2, "y", "on"), (3, "z", "on")], columns)
+    make(owner, "SOME_B", [(1, "X", "on"), (4, "w", "on"), (5, "v", "off")], columns)
+
+    def sides() -> tuple[Source, Source]:
+        return table(database, "SOME_A"), filtered(table(database, "SOME_B"), [("STATE", "=", "on")])
+
+    found = outcome(sides(), tmp_path / "1", key=("ID",))
+    assert found.document["repair"] == {"rows": 4, "not_done": {}}
+    with owner.cursor() as cursor:
+        cursor.execute(f"update {SCHEMA}.some_b set id = 3 where id = 5")
+        with pytest.raises(
+            oracledb.DatabaseError, match=r"ORA-20099: Statement [34]: the row is not as it was"
+        ):
+            execute(owner, script(found, "repair.sql"))
+        owner.rollback()
+        execute(owner, script(found, "repair.sql"))
+        owner.commit()
+        cursor.execute(f"select count(*) from {SCHEMA}.some_b where state = 'off'")
+        assert cursor.fetchone() == (1,)
+    assert counts(outcome(sides(), tmp_path / "2", key=("ID",))) == (0, 0, 0)
 
 
 def test_a_file_is_not_repaired(tmp_path: Path) -> None:

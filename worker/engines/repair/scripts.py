@@ -129,8 +129,14 @@ def _update(table: str, change: Change) -> str:
 
 
 def _insert(table: str, change: Change) -> str:
+    """Only where no row has the key: the table may lack a unique key, and a filter may have left that row out."""
     names = ", ".join(quoted(name) for name in change.new)
-    return f"insert into {table} ({names})\n   values ({', '.join(_written('new', change.new).values())})"
+    values = "\n         ,".join(_written("new", change.new).values())
+    return (
+        f"insert into {table} ({names})\n   select {values}\n     from dual\n"
+        f"    where not exists (select null\n                        from {table}\n"
+        f"                       where {_conditions(change)})"
+    )
 
 
 def _conditions(change: Change) -> str:

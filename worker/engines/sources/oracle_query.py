@@ -146,7 +146,7 @@ class FilteredTable(Wrapped):
         self, source: OracleTableSource, condition: str, binds: Mapping[str, Any], told: Sequence[str]
     ) -> None:
         super().__init__(source)
-        self._table = source
+        self.table = source
         self._condition = condition
         self._binds = binds
         self._told = list(told)
@@ -157,7 +157,7 @@ class FilteredTable(Wrapped):
 
     def batches(self, columns: Sequence[str], pieces: range | None = None) -> Iterator[pa.RecordBatch]:
         """The rows as the database delivers them."""
-        return self._table.rows_where(columns, self._condition, self._binds)
+        return self.table.rows_where(columns, self._condition, self._binds)
 
     def account(self) -> dict[str, Any]:
         """With the filter."""

@@ -74,6 +74,16 @@ class Renamed(Wrapped):
         if twice := [new for new in self._own if folded.count(new.upper()) > 1]:
             raise BadPlan(f"{source.name} would have two columns named {twice[0]}.")
 
+    @property
+    def source(self) -> Source:
+        """The source under its own names."""
+        return self._source
+
+    @property
+    def own_names(self) -> Mapping[str, str]:
+        """The source's own name of each column, by its new one."""
+        return self._own
+
     def schema(self) -> list[ColumnInfo]:
         """All columns under their new names."""
         return [replace(column, name=self._new[column.name]) for column in self._source.schema()]
