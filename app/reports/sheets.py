@@ -48,6 +48,9 @@ class _Sheets:
         self._heading: Format = book.add_format({"bold": True, "bg_color": "#E4E7EC"})
         self._number: Format = book.add_format({"num_format": "#,##0"})
         self._bold: Format = book.add_format({"bold": True})
+        self._left: Format = book.add_format({"num_format": "#,##0", "align": "left"})
+        self._percent: Format = book.add_format({"num_format": "0.00%"})
+        self._wrapped: Format = book.add_format({"text_wrap": True, "align": "left", "valign": "top"})
 
     def write(self) -> None:
         self._summary()
@@ -60,7 +63,8 @@ class _Sheets:
     def _summary(self) -> None:
         document, sheet = self._document, self._book.add_worksheet("Summary")
         sheet.set_column(0, 0, 28)
-        sheet.set_column(1, 1, 60)
+        sheet.set_column(1, 1, 90, self._wrapped)
+        _fit_to_page(sheet)
         compared, found = document["compared"], view.verdict(document)
         rows: list[tuple[str, Any]] = [
             ("Result", found.headline),
@@ -68,14 +72,14 @@ class _Sheets:
             ("A, the reference", view.side_name(compared["source"])),
             ("B, the candidate", view.side_name(compared["target"])),
             ("Key", ", ".join(document["schema"]["key"])),
-            *((name.replace("_", " "), value) for name, value in document["summary"].items()),
+            *((_words(name), value) for name, value in document["summary"].items()),
             ("Started", compared["started_at"]),
             ("Seconds", compared["seconds"]),
             *((f"Rule of {name}", rule) for name, rule in view.rules_of(document)),
         ]
         for number, (name, value) in enumerate(rows):
             sheet.write_string(number, 0, name, self._bold)
-            self._put(sheet, number, 1, value)
+            self._put(sheet, number, 1, value, self._left if isinstance(value, int) else self._wrapped)
 
     def _columns(self) -> None:
         sheet = self._sheet("Columns", ["Column", "Cells", "Share of matched", "NULL against value", "Largest difference", "Mean difference", "What happened"], [24, 12, 16, 18, 18, 18, 80])  # fmt: skip
@@ -90,7 +94,7 @@ class _Sheets:
                 view.story(column) if column["different"] else "the same everywhere",
             ]
             for place, value in enumerate(values):
-                self._put(sheet, number, place, value)
+                self._put(sheet, number, place, value, self._percent if place == 2 else None)
         last = len(self._document["columns"])
         if last:
             sheet.conditional_format(
@@ -160,15 +164,32 @@ class _Sheets:
         for place, heading in enumerate(headings):
             sheet.write_string(0, place, heading, self._heading)
         sheet.freeze_panes(1, 0)
+        sheet.repeat_rows(0)
+        _fit_to_page(sheet)
         return sheet
 
-    def _put(self, sheet: Worksheet, row: int, place: int, value: Any) -> None:
+    def _put(
+        self, sheet: Worksheet, row: int, place: int, value: Any, number_format: Format | None = None
+    ) -> None:
         if value is None:
             return
         if isinstance(value, int | float):
-            sheet.write_number(row, place, value, self._number if isinstance(value, int) else None)
+            whole = self._number if isinstance(value, int) else None
+            sheet.write_number(row, place, value, number_format or whole)
         else:
             sheet.write_string(row, place, str(value)[:_CELL_LENGTH])
+
+
+def _fit_to_page(sheet: Worksheet) -> None:
+    """Printed, all columns stand on one page's width."""
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+
+
+def _words(name: str) -> str:
+    """A name of the summary as words: "Rows in A"."""
+    words = name.replace("_", " ").capitalize().replace("Null", "NULL")
+    return f"{words[:-2]} in {words[-1].upper()}" if words.endswith((" a", " b")) else words
 
 
 def comma_separated(cells: Cells, target: Path) -> None:

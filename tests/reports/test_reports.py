@@ -93,6 +93,13 @@ def test_the_workbook_has_every_cell_and_no_formula(hostile: workflow.Outcome, t
 def test_the_workbook_of_the_airports_has_all_their_cells(outcome: workflow.Outcome, tmp_path: Path) -> None:
     book = fastexcel.read_excel(write("xlsx", outcome.document, files(outcome), tmp_path / "r.xlsx"))
     assert book.load_sheet("Differences").to_polars().height == 23_690
+    summary = dict(book.load_sheet("Summary", header_row=None).to_polars().iter_rows())
+    assert [summary[name] for name in ("Rows in A", "Only in B", "NULL keys in A", "Changed")] == [
+        "28224",
+        "686",
+        "0",
+        "12668",
+    ]
 
 
 def test_csv_has_every_cell_and_nothing_that_a_spreadsheet_runs(
