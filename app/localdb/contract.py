@@ -49,6 +49,14 @@ class IntervalYM(NamedTuple):
     months: int
 
 
+class StoredColumn(NamedTuple):
+    """The table's column that a LOB of a result comes from."""
+
+    relation: str  # the table as PostgreSQL's text names it
+    name: str
+    place: int  # where the rows have the row's number: behind the values that DESCRIBE tells of
+
+
 @dataclass(slots=True)
 class Column:
     """One column of a query's result, as DESCRIBE tells it."""
@@ -62,15 +70,27 @@ class Column:
     nullable: bool = True
     national: bool = False
     is_json: bool = False  # a column with an IS JSON check: the driver decodes it
+    stored: StoredColumn | None = None  # of a CLOB or BLOB that is a column of a table as it stands
 
 
-@dataclass(slots=True)
+class LobOrigin(NamedTuple):
+    """The row and column that a LOB is stored in, and the transaction that its locator belongs to."""
+
+    relation: str
+    name: str
+    row: bytes  # the row's number, as text
+    transaction: int | None  # None: selected outside a transaction
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Lob:
     """A large object held by the session: a snapshot of a stored one, or a temporary one."""
 
     type: OraType  # CLOB or BLOB
     data: str | bytes
     temporary: bool = False
+    origin: LobOrigin | None = None  # of a stored one that can be written
+    lost: bool = False  # written through its locator, and then its row was rolled back
 
 
 @dataclass(slots=True)

@@ -68,7 +68,8 @@ class ResultCursor:
 
     def fetch_values(self, count: int) -> list[tuple[Any, ...]]:
         """The same as Python values."""
-        return decode_rows(self.fetch(count), [column.type for column in self.columns])
+        rows = self.fetch(count)
+        return decode_rows(rows, self.columns, self._session.link.transaction)
 
     def close(self) -> None:
         self._portal.close()

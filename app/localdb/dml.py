@@ -52,7 +52,6 @@ class Changes:
             outcome.last_rowid = inserted[1]
             return outcome
         text, counted = self._text_with_rowid()
-        kinds = [column.type for column in compiled.columns]
         for offset, done in enumerate(self.each(texts, text, counted=counted, going_on=batch_errors)):
             if isinstance(done, OracleError):
                 if not batch_errors:
@@ -66,7 +65,7 @@ class Changes:
             outcome.row_count += done.count
             outcome.row_counts.append(done.count)
             if compiled.returning:
-                values = decode_rows(done.rows, kinds)
+                values = decode_rows(done.rows, compiled.columns, self._link.transaction)
                 columns = [list(column) for column in zip(*values, strict=True)]
                 outcome.returned.append(columns or [[] for _ in compiled.returning])
             elif done.rows and (rowid := done.rows[-1][-1]) is not None:

@@ -63,6 +63,11 @@ class Link:
         """Another connection with the same settings."""
         return Link(connect, self._settings.wanted)
 
+    @property
+    def transaction(self) -> int | None:
+        """The number of the open transaction of the user; None when he has none."""
+        return self._transaction if self.dirty else None
+
     # -- settings ------------------------------------------------------------------------------
 
     def set(self, name: str, value: str) -> None:

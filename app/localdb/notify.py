@@ -132,7 +132,9 @@ class ChangeNotifications:
                     # Two clients may subscribe at once: the second waits for the table and replaces them.
                     f'create or replace trigger "$cqn_{letter}" after {event} on {target} {referencing} for each statement'
                     f" execute function concord_catalog.note_change({literal(f'{schema}.{name}')},"
-                    f" {literal('rowids' if referencing else '')})"
+                    f" {literal('rowids' if referencing else '')});"
+                    # also for what is written through locators, where triggers of users do not fire
+                    f'alter table {target} enable always trigger "$cqn_{letter}"'
                     for letter, event, referencing in triggers
                 )
             )

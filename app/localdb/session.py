@@ -6,13 +6,13 @@ import contextlib
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from app.localdb import plsql, sql
 from app.localdb.catalog.store import UserCatalog
 from app.localdb.client_context import Contexts, Tags
-from app.localdb.contract import Bind, Column, Cursor, Direction, Kind, Outcome
+from app.localdb.contract import Bind, Column, Cursor, Direction, Kind, Lob, Outcome
 from app.localdb.cursors import ResultCursor
 from app.localdb.ddl import Definition
 from app.localdb.dml import NOT_OF_A_ROW, Changes, bound
@@ -26,6 +26,7 @@ from app.localdb.sql.catalog import ObjectKind
 from app.localdb.sql.compiled import Compiled, Effect
 from app.localdb.sql.types import quote
 from app.localdb.statements import Statement
+from app.localdb.stored_lobs import StoredLobs
 from app.localdb.values import decode_rows, to_text
 from app.localdb.wire.backend import ClientInfo, Statistic
 
@@ -65,6 +66,7 @@ class Session:
         self._catalogs: dict[str, UserCatalog] = {}
         self.link = Link(database.connect, self._first_settings())
         self.past = Past(self)
+        self.lobs = StoredLobs(self)
         self.tags: dict[str, str] = Tags(self.link)
         self._contexts = Contexts(self.link)
 
@@ -130,11 +132,14 @@ class Session:
             self.link.commit()
         except PgError as error:
             first = from_postgres(error)
+            self.lobs.undone(ended=True)
             raise OracleError(2091, f"transaction rolled back\n{first.text}") from error
+        self.lobs.committed()
 
     def rollback(self) -> None:
         self.statistics[Statistic.ROLLBACKS] += 1
         self.link.rollback()
+        self.lobs.undone(ended=True)
 
     def ping(self) -> None:
         if self.killed:
@@ -147,6 +152,16 @@ class Session:
     def set_time_zone(self, offset: str) -> None:
         self.time_zone_minutes = zone_minutes(offset)
         self.link.set("oracle.time_zone", zone_text(offset))
+
+    @property
+    def locator_transaction(self) -> int | None:
+        """See wire.backend."""
+        return self.link.transaction
+
+    def change_lob(self, lob: Lob, change: Callable[[str | bytes], str | bytes]) -> None:
+        """See wire.backend."""
+        with self._statement():
+            self.lobs.change(lob, change)
 
     def set_context(self, namespace: str, values: Mapping[str, str | None]) -> None:
         """See wire.backend."""
@@ -212,13 +227,12 @@ class Session:
         with self.mapped(compiled):
             result = self.link.execute(compiled.pg_text, (), [_texts(values)], counted=compiled.counted)[0]
         rows = [] if compiled.counted else result.rows
-        return result.count, decode_rows(rows, [column.type for column in compiled.columns])
+        return result.count, decode_rows(rows, compiled.columns, self.link.transaction)
 
     def run_dml_many(
         self, compiled: Compiled, rows: Sequence[Sequence[Any]], save_exceptions: bool
     ) -> list[DmlResult | OracleError]:
         """FORALL: the outcome of each row; without save_exceptions the first error is the last element."""
-        kinds = [column.type for column in compiled.columns]
         outcomes: list[DmlResult | OracleError] = []
         texts, counted = [_texts(row) for row in rows], compiled.counted
         changes = self._changes(compiled)
@@ -226,7 +240,12 @@ class Session:
             if isinstance(outcome, OracleError):
                 outcomes.append(outcome)
             else:
-                outcomes.append((outcome.count, decode_rows([] if counted else outcome.rows, kinds)))
+                outcomes.append(
+                    (
+                        outcome.count,
+                        decode_rows([] if counted else outcome.rows, compiled.columns, self.link.transaction),
+                    )
+                )
         return outcomes
 
     def run_ddl(self, text: str) -> None:
@@ -239,6 +258,7 @@ class Session:
 
     def rollback_to(self, name: str) -> None:
         self.link.rollback_to(name)
+        self.lobs.undone(ended=False)
 
     def mark(self) -> Mark:
         return self.link.mark()
@@ -248,6 +268,7 @@ class Session:
 
     def undo_to(self, mark: Mark) -> None:
         self.link.undo_to(mark)
+        self.lobs.undone(ended=self.link.transaction is None)
 
     def check_cancelled(self) -> None:
         self.link.cancellation.check()
@@ -316,7 +337,7 @@ class Session:
         elif compiled.effect is Effect.SAVEPOINT:
             self.link.savepoint(compiled.names[0])
         elif compiled.effect is Effect.ROLLBACK_TO:
-            self.link.rollback_to(compiled.names[0])
+            self.rollback_to(compiled.names[0])
         elif compiled.effect is Effect.SET_TRANSACTION:
             self._set_transaction(compiled.options)
         elif compiled.effect is Effect.ALTER_SESSION:
@@ -455,7 +476,7 @@ class Session:
         if found is not None:
             self._compiled.move_to_end(key)
             return found
-        compiled = self.compile_sql(text, binds=binds)
+        compiled = self.compile_sql(text, binds=binds, locators=True)
         if compiled.kind in (Kind.QUERY, Kind.DML):
             self._compiled[key] = compiled
             if len(self._compiled) > _COMPILED:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from app.localdb.contract import IntervalYM, Lob, OraType
+from app.localdb.contract import Column, IntervalYM, Lob, LobOrigin, OraType, StoredColumn
 from app.localdb.errors import OracleError, oracle_error
 
 _DAY_TIME = re.compile(rb"(-)?(\d+) (\d+):(\d\d):(\d\d)(?:\.(\d{1,9}))?$")
@@ -98,13 +98,30 @@ def decoder(kind: OraType) -> Callable[[bytes], Any]:
     return _DECODERS[kind]
 
 
-def decode_rows(rows: Sequence[Sequence[bytes | None]], kinds: Sequence[OraType]) -> list[tuple[Any, ...]]:
-    """Raw rows as Python values."""
-    decoders = [_DECODERS[kind] for kind in kinds]
-    return [
-        tuple(None if value is None else decode(value) for value, decode in zip(row, decoders, strict=True))
+def decode_rows(
+    rows: Sequence[Sequence[bytes | None]], columns: Sequence[Column], transaction: int | None
+) -> list[tuple[Any, ...]]:
+    """Raw rows as Python values; `transaction` is the one that the locators of stored LOBs belong to."""
+    decoders = [_DECODERS[column.type] for column in columns]
+    stored = [(at, column.stored) for at, column in enumerate(columns) if column.stored is not None]
+    found = [
+        tuple(
+            None if value is None else decode(value)
+            for value, decode in zip(row[: len(decoders)], decoders, strict=True)
+        )
         for row in rows
     ]
+    for row, values in zip(rows, found, strict=True) if stored else ():
+        for at, origin in stored:
+            lob = values[at]
+            if isinstance(lob, Lob):
+                lob.origin = lob_origin(origin, row, transaction)
+    return found
+
+
+def lob_origin(column: StoredColumn, row: Sequence[bytes | None], transaction: int | None) -> LobOrigin:
+    """Where the LOB of that column in a raw row is stored."""
+    return LobOrigin(column.relation, column.name, row[column.place] or b"", transaction)
 
 
 def _read_timestamp(value: bytes) -> dt.datetime:

@@ -62,9 +62,6 @@ KNOWN = {
     "batch errors come in the order of their rows": "cursor_2722",
     "an expression's column is described as NOT NULL": "data_types_1000 data_types_2600",
     "years before Christ are not there": "data_types_1118",
-    "a stored LOB cannot be written through its locator": (
-        "data_types_1504 data_types_1508 data_types_1517 data_types_2503 data_types_2506 data_types_2514"
-    ),
     "TIMESTAMP WITH TIME ZONE keeps the instant, not the zone": "data_types_2300",
 }
 _KNOWN = {f"test_{test}": reason for reason, tests in KNOWN.items() for test in tests.split()}

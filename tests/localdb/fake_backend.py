@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.localdb.contract import Bind, Column, Kind, Outcome
+from app.localdb.contract import Bind, Column, Kind, Lob, LobOrigin, Outcome
 from app.localdb.errors import OracleError
 from app.localdb.wire.auth import Verifier, make_verifier, password_matches
 from app.localdb.wire.backend import ClientInfo, TableChange
@@ -74,6 +74,9 @@ class FakeSession:
     temporary_lobs: int = 0
     turn: contextlib.AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
     contexts: dict[str, dict[str, str]] = field(default_factory=dict)
+    locator_transaction: int | None = 3
+    lobs: Any = None
+    changed: list[LobOrigin] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
     closed: bool = False
@@ -119,6 +122,11 @@ class FakeSession:
 
     def copy_rows(self, schema: str, table: str, columns: Sequence[str], lines: bytes) -> bool:
         return False
+
+    def change_lob(self, lob: Lob, change: Callable[[str | bytes], str | bytes]) -> None:
+        assert lob.origin is not None
+        self.changed.append(lob.origin)
+        lob.data = change(lob.data)
 
     def set_context(self, namespace: str, values: dict[str, str]) -> None:
         self.contexts.setdefault(namespace, {}).update(values)

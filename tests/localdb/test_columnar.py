@@ -33,7 +33,7 @@ def encoder(*columns: Column) -> RowEncoder:
     def nested(number: int) -> bytes:
         raise AssertionError("no nested cursor here")
 
-    return RowEncoder(columns, [column.type for column in columns], Lobs(), 60, nested)
+    return RowEncoder(columns, [column.type for column in columns], Lobs(), 60, lambda: None, nested)
 
 
 def by_columns(columns: Sequence[Column], rows: DataRows) -> bytes | None:

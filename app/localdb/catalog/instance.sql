@@ -110,3 +110,64 @@ begin
     return null;
 end
 $$;
+
+-- A large object through its locator (stored_lobs.py): its content, if this transaction has locked its row.
+-- A lock that is ours already leaves xmax as it is; one that had to be taken for the test is given back.
+create or replace function concord_catalog.lob_to_change(relation text, name text, wanted text) returns text
+    language plpgsql security definer set search_path = pg_catalog as $$
+declare
+    inserted xid;
+    locked xid;
+    after xid;
+    content text;
+    mine boolean;
+begin
+    if not has_any_column_privilege(current_setting('oracle.user'), relation, 'UPDATE') then
+        raise exception using errcode = 'ORA00', message = 'ORA-01031: insufficient privileges';
+    end if;
+    execute format('select xmin, xmax, %I::text from %s where "ROWID" = $1', name, relation)
+       into inserted, locked, content using wanted::bigint;
+    if content is null then
+        raise exception using errcode = 'ORA00', message = 'ORA-22922: nonexistent LOB value';
+    end if;
+    mine := age(inserted) < 1000000 and pg_xact_status(concord_catalog.whole_xid(inserted)) = 'in progress';
+    if not mine and locked <> '0' then
+        begin
+            execute format('select 1 from %s where "ROWID" = $1 for no key update nowait', relation) using wanted::bigint;
+            execute format('select xmax from %s where "ROWID" = $1', relation) into after using wanted::bigint;
+            mine := after = locked;
+            if not mine then
+                raise exception using errcode = '55P03';
+            end if;
+        exception when lock_not_available then
+            mine := false;
+        end;
+    end if;
+    if not mine then
+        raise exception using errcode = 'ORA00', message = 'ORA-22920: row containing the LOB value is not locked';
+    end if;
+    return content;
+end
+$$;
+
+-- A row's 32-bit transaction number with its epoch, which is that of the present transaction or next to it.
+create or replace function concord_catalog.whole_xid(short xid) returns xid8 language sql volatile
+    set search_path = pg_catalog as $$
+    select (now_at + ((short::text::bigint - now_at + 2147483648) & 4294967295) - 2147483648)::text::xid8
+      from (select pg_current_xact_id()::text::bigint as now_at) s
+$$;
+
+-- Replica: triggers of users do not fire, those of change notification (ENABLE ALWAYS) do.
+create or replace function concord_catalog.change_lob(relation text, name text, wanted text, content text)
+    returns bigint language plpgsql security definer set search_path = pg_catalog
+    set session_replication_role = replica as $$
+declare
+    kind text;
+    changed bigint;
+begin
+    select a.atttypid::regtype::text into kind from pg_attribute a where a.attrelid = relation::regclass and a.attname = name;
+    execute format('update %s set %I = $1::%s where "ROWID" = $2', relation, name, kind) using content, wanted::bigint;
+    get diagnostics changed = row_count;
+    return changed;
+end
+$$;

@@ -439,7 +439,7 @@ def dynamic_compiled(host: Host, text: str, types: list[Type]) -> Compiled:
             raise OracleError(1008, "not all variables bound")
         return Variable(kinds[node.index] or OraType.VARCHAR2, node.index)
 
-    found = host.compile_sql(text, resolve)
+    found = host.compile_sql(text, resolve, locators=True)
     if len(cache) > 500:
         cache.clear()
     cache[key] = found

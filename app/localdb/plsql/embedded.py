@@ -143,7 +143,7 @@ class SqlCompiler(ExpressionCompiler):
         """
 
         def build(host: Host) -> Statement:
-            compiled = host.compile_sql(source, resolve, text=self.text, **flags)
+            compiled = host.compile_sql(source, resolve, text=self.text, locators=not expression, **flags)
             runs = [_run_of(p.ref) for p in compiled.params]
             return Statement(compiled, runs, [type_of_column(c) for c in compiled.columns])
 

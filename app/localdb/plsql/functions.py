@@ -491,6 +491,6 @@ _RULES: dict[str, Rule] = {
     "SQLCODE": _constant(INTEGER, _sqlcode),
     "SQLERRM": _sqlerrm,
     "SYS_CONTEXT": _sys_context,
-    "EMPTY_CLOB": _constant(CLOB, lambda f: Lob(OraType.CLOB, "", temporary=True)),
-    "EMPTY_BLOB": _constant(BLOB, lambda f: Lob(OraType.BLOB, b"", temporary=True)),
+    "EMPTY_CLOB": _constant(CLOB, lambda f: Lob(OraType.CLOB, "")),
+    "EMPTY_BLOB": _constant(BLOB, lambda f: Lob(OraType.BLOB, b"")),
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from app.localdb.contract import Column, Kind
+from app.localdb.contract import Column, Kind, Lob
 from app.localdb.errors import OracleError
 from app.localdb.sql.catalog import Catalog
 from app.localdb.sql.compiled import Compiled, Variable
@@ -41,6 +41,15 @@ class Statement(Protocol):
     def kind(self) -> Kind: ...
 
 
+class HostLobs(Protocol):
+    """Large objects of tables (stored_lobs.py)."""
+
+    def change(self, lob: Lob, change: Callable[[str | bytes], str | bytes]) -> None: ...
+    def open(self, lob: Lob, *, writing: bool = True) -> None: ...
+    def close(self, lob: Lob) -> None: ...
+    def is_open(self, lob: Lob) -> bool: ...
+
+
 class Host(Protocol):
     """One session as PL/SQL sees it."""
 
@@ -63,6 +72,9 @@ class Host(Protocol):
 
     @property
     def catalog(self) -> Catalog: ...
+
+    @property
+    def lobs(self) -> HostLobs: ...
 
     def compile_sql(self, source: Any, resolve: Resolve | None = None, **flags: Any) -> Compiled: ...
 

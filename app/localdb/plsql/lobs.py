@@ -1,14 +1,18 @@
-"""DBMS_LOB on the large objects of the server: values, so every change makes a new one.
+"""DBMS_LOB: of a temporary LOB every change makes a new value, of a stored one it also reaches the row.
 
-A change of a LOB that is stored in a table would have to reach the table: it is refused by name.
+Not there: BFILEs (LOADFROMFILE and its like), conversions, fragments.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from app.localdb import lob_values
 from app.localdb.contract import Lob, OraType
 from app.localdb.errors import OracleError
+from app.localdb.lob_values import Content, written
 from app.localdb.plsql.failures import value_error
 from app.localdb.plsql.runtime import Context
 
@@ -21,25 +25,26 @@ def _argument(name: str) -> OracleError:
     return OracleError(21560, f"argument {name} is null, invalid, or out of range")
 
 
-def _changed(lob: Lob | None, data: Any) -> tuple[Lob]:
-    if lob is None:
-        raise _invalid()
-    if not lob.temporary:
-        raise OracleError(
-            3001,
-            "unimplemented feature: DBMS_LOB changing a LOB of a table in place is not supported by the local database",
-        )
-    return (Lob(lob.type, data, temporary=True),)
+def _changed(ctx: Context, lob: Lob | None, change: Callable[[Content], Content]) -> tuple[Lob]:
+    if lob is None or (not lob.temporary and lob.origin is None and not lob.data):
+        raise _invalid()  # not initialized, or EMPTY_CLOB( ) that was never stored
+    if lob.lost:
+        raise OracleError(22922, "nonexistent LOB value")
+    if lob.temporary:
+        return (Lob(lob.type, change(lob.data), temporary=True),)
+    changed = replace(lob)  # other variables with this locator go on showing what they show
+    ctx.host.lobs.change(changed, change)
+    return (changed,)
 
 
 def length(ctx: Context, lob: Lob | None) -> int | None:
-    return None if lob is None else len(lob.data)
+    return None if lob is None else lob_values.length(lob.data)
 
 
 def substr(ctx: Context, lob: Lob | None, amount: Any, offset: Any) -> Any:
     if lob is None or amount is None or offset is None or amount < 1 or offset < 1:
         return None
-    return lob.data[int(offset) - 1 : int(offset) - 1 + int(amount)] or None
+    return lob_values.read(lob.data, int(offset), int(amount)) or None
 
 
 def instr(ctx: Context, lob: Lob | None, pattern: Any, offset: Any, nth: Any) -> int | None:
@@ -55,10 +60,9 @@ def instr(ctx: Context, lob: Lob | None, pattern: Any, offset: Any, nth: Any) ->
 
 
 def append(ctx: Context, dest: Lob | None, source: Lob | None) -> tuple[Lob]:
-    if dest is None or source is None:
+    if source is None:
         raise _invalid()
-    data: Any = dest.data
-    return _changed(dest, data + source.data)
+    return _changed(ctx, dest, lambda data: written(data, lob_values.length(data) + 1, source.data))
 
 
 def copy(ctx: Context, dest: Lob | None, source: Lob | None, amount: Any, to: Any, start: Any) -> tuple[Lob]:
@@ -66,8 +70,8 @@ def copy(ctx: Context, dest: Lob | None, source: Lob | None, amount: Any, to: An
         raise _invalid()
     if amount is None or amount < 1:
         raise _argument("3")
-    piece: Any = source.data[int(start) - 1 : int(start) - 1 + int(amount)]
-    return write(ctx, dest, len(piece), to, piece) if piece else (dest,)
+    piece = lob_values.read(source.data, int(start), int(amount))
+    return _changed(ctx, dest, lambda data: written(data, int(to), piece)) if piece else (dest,)
 
 
 def write_append(ctx: Context, lob: Lob | None, amount: Any, buffer: Any) -> tuple[Lob]:
@@ -75,8 +79,7 @@ def write_append(ctx: Context, lob: Lob | None, amount: Any, buffer: Any) -> tup
         raise _invalid()
     if amount is None or amount < 1 or buffer is None or len(buffer) < amount:
         raise _argument("2")
-    data: Any = lob.data
-    return _changed(lob, data + buffer[: int(amount)])
+    return _changed(ctx, lob, lambda data: written(data, lob_values.length(data) + 1, buffer[: int(amount)]))
 
 
 def write(ctx: Context, lob: Lob | None, amount: Any, offset: Any, buffer: Any) -> tuple[Lob]:
@@ -86,11 +89,25 @@ def write(ctx: Context, lob: Lob | None, amount: Any, offset: Any, buffer: Any) 
         raise _argument("2")
     if offset is None or offset < 1:
         raise _argument("3")
-    data: Any = lob.data
-    filler: Any = " " if isinstance(data, str) else b"\0"
-    start = int(offset) - 1
-    data = data + filler * (start - len(data))
-    return _changed(lob, data[:start] + buffer[: int(amount)] + data[start + int(amount) :])
+    return _changed(ctx, lob, lambda data: written(data, int(offset), buffer[: int(amount)]))
+
+
+def erase(ctx: Context, lob: Lob | None, amount: Any, offset: Any) -> tuple[Lob, int]:
+    if lob is None:
+        raise _invalid()
+    if amount is None or amount < 1:
+        raise _argument("2")
+    if offset is None or offset < 1:
+        raise _argument("3")
+    count = 0
+
+    def change(data: Content) -> Content:
+        nonlocal count
+        result, count = lob_values.erased(data, int(offset), int(amount))
+        return result
+
+    (changed,) = _changed(ctx, lob, change)
+    return changed, count
 
 
 def read(ctx: Context, lob: Lob | None, amount: Any, offset: Any) -> tuple[int, Any]:
@@ -100,18 +117,18 @@ def read(ctx: Context, lob: Lob | None, amount: Any, offset: Any) -> tuple[int, 
         raise _argument("2")
     if offset is None or offset < 1:
         raise _argument("3")
-    piece = lob.data[int(offset) - 1 : int(offset) - 1 + int(amount)]
+    piece = lob_values.read(lob.data, int(offset), int(amount))
     if not piece:
         raise OracleError(1403, "no data found")
-    return len(piece), piece
+    return lob_values.length(piece), piece
 
 
 def trim(ctx: Context, lob: Lob | None, new_length: Any) -> tuple[Lob]:
     if lob is None:
         raise _invalid()
-    if new_length is None or not 0 <= new_length <= len(lob.data):
-        raise OracleError(22926, "specified trim length is greater than current LOB value's length")
-    return _changed(lob, lob.data[: int(new_length)])
+    if new_length is None or new_length < 0:
+        raise _argument("2")
+    return _changed(ctx, lob, lambda data: lob_values.trimmed(data, int(new_length)))
 
 
 def create_clob(ctx: Context, lob: Lob | None, cache: bool | None, duration: Any) -> tuple[Lob]:
@@ -134,3 +151,31 @@ def compare(ctx: Context, one: Lob | None, other: Lob | None) -> int | None:
     a: Any = one.data
     b: Any = other.data
     return int(a > b) - int(a < b)
+
+
+def _stored(lob: Lob | None) -> Lob:
+    if lob is None:
+        raise _invalid()
+    if lob.origin is None:
+        raise OracleError(
+            3001, "unimplemented feature: opening a temporary LOB is not supported by the local database"
+        )
+    return lob
+
+
+def open_(ctx: Context, lob: Lob | None, mode: Any) -> tuple[Lob]:
+    stored = _stored(lob)
+    ctx.host.lobs.open(stored, writing=mode != 0)
+    return (stored,)
+
+
+def close(ctx: Context, lob: Lob | None) -> tuple[Lob]:
+    stored = _stored(lob)
+    ctx.host.lobs.close(stored)
+    return (stored,)
+
+
+def is_open(ctx: Context, lob: Lob | None) -> int:
+    if lob is None:
+        raise _invalid()
+    return int(lob.origin is not None and ctx.host.lobs.is_open(lob))

@@ -350,6 +350,12 @@ def _dbms_lob() -> Scope:
             f"lob_loc in {kind}, amount in out integer, offset in integer, buffer out {piece}",
             lobs.read,
         )
+        b.add(
+            "ERASE", f"lob_loc in out {kind}, amount in out integer, offset in integer", lobs.erase, offset=1
+        )
+        b.add("OPEN", f"lob_loc in out {kind}, open_mode in integer", lobs.open_)
+        b.add("CLOSE", f"lob_loc in out {kind}", lobs.close)
+        b.add("ISOPEN", f"lob_loc in {kind}", lobs.is_open, INTEGER)
         b.add("TRIM", f"lob_loc in out {kind}, newlen in integer", lobs.trim)
         b.add("CREATETEMPORARY", f"lob_loc in out {kind}, cache in boolean, dur in integer",
               lobs.create_clob if kind == "clob" else lobs.create_blob, cache=True, dur=10)  # fmt: skip
@@ -367,6 +373,8 @@ def _dbms_lob() -> Scope:
         assert lob is not None
     b.constant("SESSION", INTEGER, 10)
     b.constant("CALL", INTEGER, 12)
+    b.constant("LOB_READONLY", INTEGER, 0)
+    b.constant("LOB_READWRITE", INTEGER, 1)
     b.constant("LOBMAXSIZE", NUMBER, 18446744073709551615)
     return b.scope
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.localdb.contract import Bind, Kind, OraType
+from app.localdb.contract import Bind, Column, Kind, OraType, StoredColumn
 from app.localdb.sql import nodes as n
 from app.localdb.sql import statements as s
 from app.localdb.sql.catalog import Catalog
@@ -39,6 +39,7 @@ def compile(
     embedded: bool = False,
     add_rowid: bool = False,
     stored: bool = False,
+    locators: bool = False,
     text: str = "",
 ) -> Compiled:
     """Compile one statement, given as text, as tokens (a slice of a PL/SQL unit) or as a syntax tree.
@@ -46,10 +47,11 @@ def compile(
     `binds` None: not known yet, all count as VARCHAR2 (for DESCRIBE). `resolve` is asked for every name that
     is no column. `embedded`: inside PL/SQL, where RETURNING has no INTO. `add_rowid` appends the ROWID of the
     (first) locked table to the columns. `stored`: for a view or a table made of it, where values keep their
-    PostgreSQL types and columns their names. Raises OracleError with the offset in the text.
+    PostgreSQL types and columns their names. `locators`: the rows tell where their LOBs are stored
+    (Column.stored). Raises OracleError with the offset in the text.
     """
     asked = Circumstances(
-        catalog, user, current_schema, binds, resolve, play, embedded, add_rowid, stored, text
+        catalog, user, current_schema, binds, resolve, play, embedded, add_rowid, stored, text, locators
     )
     if isinstance(source, n.Query):
         return _query(source, asked, [])
@@ -132,7 +134,10 @@ def _query(query: n.Query, asked: Circumstances, binds: list[str]) -> Compiled:
             found.nested[position] = nested
     if not all(column.named for column in relation.columns):
         found.options["unnamed"] = True
-    found.pg_text = relation.sql if asked.stored else top_text(relation, translator.fresh("top"))
+    hidden: list[str] = []
+    if asked.locators and not any(translator.moments):
+        hidden = _mark_stored(found.columns, relation.columns, relation.lobs)
+    found.pg_text = relation.sql if asked.stored else top_text(relation, translator.fresh("top"), hidden)
     found.params, found.tables, found.temporary = translator.params, translator.tables, translator.temporary
     found.as_of = _moment(translator.moments, asked)
     found.asks_scn = "current_scn" in found.pg_text.lower()
@@ -173,8 +178,23 @@ def _add_rowid(relation: Relation, found: Compiled) -> None:
     found.has_rowid = True
 
 
-def top_text(relation: Relation, alias: str) -> str:
-    """The query as the client gets it: intervals and ROWIDs as text, columns without names."""
+def _mark_stored(
+    columns: list[Column], outputs: Sequence[Output], lobs: dict[str, tuple[str, str, str]]
+) -> list[str]:
+    """Tell of each LOB column where it is stored; returns what has to stand behind the columns for it."""
+    hidden: list[str] = []
+    for column, output in zip(columns, outputs, strict=True):
+        stored = lobs.get(output.ex.sql)
+        if stored is not None:
+            relation, name, rowid = stored
+            if rowid not in hidden:
+                hidden.append(rowid)
+            column.stored = StoredColumn(relation, name, len(columns) + hidden.index(rowid))
+    return hidden
+
+
+def top_text(relation: Relation, alias: str, hidden: Sequence[str] = ()) -> str:
+    """The query as the client gets it: intervals and ROWIDs as text, columns without names, then `hidden`."""
     items = [shown(column.ex) for column in relation.columns]
     changed = any(a.sql != b.ex.sql for a, b in zip(items, relation.columns, strict=True))
     if changed and (relation.fixed is not None or relation.distinct):
@@ -183,7 +203,8 @@ def top_text(relation: Relation, alias: str) -> str:
         return f"SELECT {', '.join(texts)}{outer.suffix}"
     if relation.fixed is not None:
         return relation.sql
-    return f"{relation.withs}{relation.prefix}{', '.join(item.sql for item in items)}{relation.suffix}"
+    listed = ", ".join([*(item.sql for item in items), *hidden])
+    return f"{relation.withs}{relation.prefix}{listed}{relation.suffix}"
 
 
 def _dml(
@@ -196,6 +217,9 @@ def _dml(
         raise unsupported("a flashback query in DML", next(m.offset for m in translator.moments if m))
     found.counted = isinstance(tree, s.InsertAll)
     found.columns = [describe(c.name, c.ty, c.ex.nullable) for c in translator.returned]
+    if asked.locators:
+        hidden = _mark_stored(found.columns, translator.returned, translator.returned_lobs)
+        found.pg_text += "".join(f", {rowid}" for rowid in hidden)
     found.params, found.tables, found.temporary = translator.params, translator.tables, translator.temporary
     if translator.rowid is not None and not translator.returned:
         found.rowid_text = f"{found.pg_text} RETURNING oracle.rowid_text({translator.rowid})"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
-from app.localdb.contract import Bind, Column, Cursor, Outcome, Session
+from app.localdb.contract import Bind, Column, Cursor, Lob, Outcome, Session
 from app.localdb.wire.auth import Verifier
 
 
@@ -100,6 +100,14 @@ class Notifications(Protocol):
         ...
 
 
+class OpenLobs(Protocol):
+    """Which stored LOBs the transaction has open. Raises ORA-22292, ORA-22293, ORA-22289."""
+
+    def open(self, lob: Lob) -> None: ...
+    def close(self, lob: Lob) -> None: ...
+    def is_open(self, lob: Lob) -> bool: ...
+
+
 class BackendSession(Session, Protocol):
     """The session as the wire sees it: the contract, and some facts more."""
 
@@ -114,6 +122,18 @@ class BackendSession(Session, Protocol):
     @property
     def statistics(self) -> Counter[str]:
         """Counts by the names of Statistic; the wire counts calls, round trips, parses and executions."""
+        ...
+
+    @property
+    def locator_transaction(self) -> int | None:
+        """The transaction that locators fetched now belong to; None outside one."""
+        ...
+
+    @property
+    def lobs(self) -> OpenLobs: ...
+
+    def change_lob(self, lob: Lob, change: Callable[[str | bytes], str | bytes]) -> None:
+        """Change a stored LOB, and its row. Raises OracleError (ORA-22920, ORA-22990)."""
         ...
 
     temporary_lobs: int  # what the client holds, as V$TEMPORARY_LOBS shows it

@@ -182,7 +182,7 @@ class Connection:
         def lob_call() -> Run:
             request = lob_calls.read_request(reader)
             return lambda: (
-                lob_calls.perform(self._lobs, request)
+                lob_calls.perform(self._lobs, request, session)
                 + error_block(channel.field_version, session.in_transaction)
             )
 

@@ -370,6 +370,7 @@ class Executor:
                 cursor.fetch_types,
                 self._lobs,
                 self._session.time_zone_minutes,
+                lambda: self._session.locator_transaction,
                 lambda number: self._nested(cursor, number),
             )
         if not scrolled:

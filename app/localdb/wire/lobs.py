@@ -7,10 +7,13 @@ NCLOB data as UTF-16BE; offsets and lengths count UTF-16 units, as in an AL32UTF
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.localdb.contract import Lob, OraType
 from app.localdb.errors import OracleError
+from app.localdb.lob_values import Content, length, read, trimmed, written
+from app.localdb.wire.backend import BackendSession
 from app.localdb.wire.constants import CHARSET_UTF8, NATIONAL, LobOp, Message
 from app.localdb.wire.errors import ProtocolError
 from app.localdb.wire.reader import Reader
@@ -67,13 +70,15 @@ class Lobs:
     def value(self, lob: Lob, national: bool = False) -> bytes:
         """A LOB as a value of a row or of an OUT bind: lengths, size, locator."""
         locator = self.locator(lob, national)
-        return ub(LOCATOR) + ub(length(lob)) + ub(CHUNK_SIZE) + SHORT[LOCATOR] + locator
+        return ub(LOCATOR) + ub(length(lob.data)) + ub(CHUNK_SIZE) + SHORT[LOCATOR] + locator
 
     def find(self, locator: bytes) -> Held:
         """Raises OracleError ORA-22275 for a locator that is not (or no longer) one of ours."""
         held = self._held.get(int.from_bytes(locator[16:24], "big")) if len(locator) == LOCATOR else None
         if held is None:
             raise OracleError(22275, "invalid LOB locator specified")
+        if held.lob.lost:
+            raise OracleError(22922, "nonexistent LOB value")
         return held
 
     def free(self, locator: bytes) -> None:
@@ -81,66 +86,6 @@ class Lobs:
         if held is not None:
             self.temporary -= held.lob.temporary
             self._ids.pop(id(held.lob), None)
-
-
-def length(lob: Lob) -> int:
-    """Bytes of a BLOB, UTF-16 units of a CLOB."""
-    if isinstance(lob.data, bytes) or lob.data.isascii() or _narrow(lob.data):
-        return len(lob.data)
-    return len(lob.data.encode("utf-16-be", "surrogatepass")) // 2
-
-
-def _narrow(text: str) -> bool:
-    """Whether every character is one UTF-16 unit."""
-    return not text or max(text) <= "\uffff"
-
-
-def read(lob: Lob, offset: int, amount: int) -> str | bytes:
-    """`amount` bytes or UTF-16 units from the 1-based `offset`."""
-    start = max(offset - 1, 0)
-    if isinstance(lob.data, bytes) or lob.data.isascii() or _narrow(lob.data):
-        return lob.data[start : start + amount]
-    units = lob.data.encode("utf-16-be", "surrogatepass")[start * 2 : (start + amount) * 2]
-    return units.decode("utf-16-be", "surrogatepass")
-
-
-def write(lob: Lob, offset: int, piece: str | bytes) -> None:
-    """Overwrite from the 1-based `offset`; a gap is filled with zero bytes or spaces.
-
-    Raises OracleError for an object that is stored in a table: its locator is a snapshot here.
-    """
-    _check_temporary(lob, "writing to")
-    start = max(offset - 1, 0)
-    if isinstance(lob.data, bytes):
-        if not isinstance(piece, bytes):
-            raise OracleError(22275, "invalid LOB locator specified")
-        lob.data = lob.data[:start].ljust(start, b"\0") + piece + lob.data[start + len(piece) :]
-        return
-    if not isinstance(piece, str):
-        raise OracleError(22275, "invalid LOB locator specified")
-    old = lob.data.encode("utf-16-be", "surrogatepass")
-    new = piece.encode("utf-16-be", "surrogatepass")
-    gap = " ".encode("utf-16-be") * max(start - len(old) // 2, 0)
-    lob.data = (old[: start * 2] + gap + new + old[start * 2 + len(new) :]).decode(
-        "utf-16-be", "surrogatepass"
-    )
-
-
-def trim(lob: Lob, size: int) -> None:
-    """Cut to `size`. Raises OracleError ORA-22926 when it is shorter."""
-    _check_temporary(lob, "trimming")
-    if size > length(lob):
-        raise OracleError(22926, "specified trim length is greater than current LOB value's length")
-    lob.data = read(lob, 1, size)
-
-
-def _check_temporary(lob: Lob, what: str) -> None:
-    if not lob.temporary:
-        raise OracleError(
-            3001,
-            f"unimplemented feature: {what} a stored LOB through its locator is not supported by the local "
-            "database; update the row instead",
-        )
 
 
 def encode_piece(piece: str | bytes, national: bool) -> bytes:
@@ -195,7 +140,7 @@ def read_request(reader: Reader) -> LobRequest:
     return LobRequest(operation, locator, source_offset, dest_offset, piece, amount, [])
 
 
-def perform(lobs: Lobs, request: LobRequest) -> bytes:
+def perform(lobs: Lobs, request: LobRequest, session: BackendSession) -> bytes:
     """Run one LOB call; returns the messages before the final block. Raises OracleError."""
     operation = request.operation
     if operation & LobOp.ARRAY:
@@ -208,33 +153,39 @@ def perform(lobs: Lobs, request: LobRequest) -> bytes:
     lob = held.lob
     before, amount, flag = b"", request.amount or 0, b""
     if operation == LobOp.LENGTH:
-        amount = length(lob)
+        amount = length(lob.data)
     elif operation == LobOp.READ:
-        piece = encode_piece(read(lob, request.source_offset, amount), held.national)
+        piece = encode_piece(read(lob.data, request.source_offset, amount), held.national)
         amount = len(piece)
         if piece:
             before = bytes((Message.LOB_DATA,)) + data(piece)
     elif operation == LobOp.WRITE:
-        received = request.data or b""
-        if lob.type == OraType.BLOB:
-            write(lob, request.source_offset, received)
-        else:
-            text = received.decode("utf-16-be" if held.national else "utf-8", "surrogatepass")
-            write(lob, request.source_offset, text)
+        received: Content = request.data or b""
+        if lob.type != OraType.BLOB:
+            received = (request.data or b"").decode(
+                "utf-16-be" if held.national else "utf-8", "surrogatepass"
+            )
+        _change(lob, session, lambda content: written(content, request.source_offset, received))
     elif operation == LobOp.TRIM:
-        trim(lob, amount)
+        _change(lob, session, lambda content: trimmed(content, amount))
     elif operation == LobOp.CHUNK_SIZE:
         amount = CHUNK_SIZE
     elif operation == LobOp.OPEN:
-        if held.is_open:
+        if lob.origin is not None:
+            session.lobs.open(lob)
+        elif held.is_open:
             raise OracleError(22293, "LOB already opened in the same transaction")
-        held.is_open = True
+        else:
+            held.is_open = True
     elif operation == LobOp.CLOSE:
-        if not held.is_open:
+        if lob.origin is not None:
+            session.lobs.close(lob)
+        elif not held.is_open:
             raise OracleError(22289, "cannot perform operation on an unopened file or LOB")
         held.is_open = False
     elif operation == LobOp.IS_OPEN:
-        flag = b"\1" if held.is_open else b"\0"
+        is_open = session.lobs.is_open(lob) if lob.origin is not None else held.is_open
+        flag = b"\1" if is_open else b"\0"
     elif operation == LobOp.FREE_TEMP:
         lobs.free(request.locator)
     else:
@@ -244,6 +195,14 @@ def perform(lobs: Lobs, request: LobRequest) -> bytes:
         )
     after = ub(amount) if request.amount is not None else b""
     return before + bytes((Message.PARAMETER,)) + request.locator + after + flag
+
+
+def _change(lob: Lob, session: BackendSession, change: Callable[[Content], Content]) -> None:
+    """Of a temporary LOB its content; of a stored one the row's too."""
+    if lob.temporary:
+        lob.data = change(lob.data)
+    else:
+        session.change_lob(lob, change)
 
 
 def _create(lobs: Lobs, request: LobRequest) -> bytes:

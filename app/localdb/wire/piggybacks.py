@@ -39,7 +39,7 @@ def apply(
         reader.u8()
         _set_schema(reader.text2(), session)
     elif function == Function.LOB:
-        perform(lobs, read_request(reader))
+        perform(lobs, read_request(reader), session)
     elif function == Function.PIPELINE_BEGIN:
         reader.ub()
         reader.u8()

@@ -10,9 +10,10 @@ from binascii import unhexlify
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, repeat
 
-from app.localdb.contract import Column, IntervalYM, Lob, OraType
+from app.localdb.contract import Column, IntervalYM, Lob, LobOrigin, OraType
 from app.localdb.datarows import DataRows
 from app.localdb.errors import OracleError
+from app.localdb.values import lob_origin
 from app.localdb.wire.constants import Message
 from app.localdb.wire.lobs import Lobs
 from app.localdb.wire.numbers import NumberCache, encode_double, encode_float
@@ -126,23 +127,34 @@ class RowEncoder:
         fetch_types: Sequence[int],
         lobs: Lobs,
         zone_minutes: int,
+        transaction: Callable[[], int | None],
         nested: Callable[[int], bytes],
     ) -> None:
         """`fetch_types` has the client's type of each column: LONG for a CLOB wanted as text, for one.
-        `nested` makes the value of a CURSOR column from its number."""
+        `transaction` tells which one the locators of stored LOBs belong to, `nested` makes the value of a
+        CURSOR column from its number."""
         self._lobs = lobs
         self._zone = zone_minutes
+        self._transaction = transaction
+        self._lob_kinds = [(column.type, column.national) for column in columns]
         self._nested = nested
         self.columns = [  # as wire.columnar wants them
             (None if column.national else column.type, self._encoder(column, fetch))
             for column, fetch in zip(columns, fetch_types, strict=True)
         ]
+        self._stored = {  # the columns whose LOBs are given as locators, and where they are stored
+            at: column.stored
+            for at, (column, fetch) in enumerate(zip(columns, fetch_types, strict=True))
+            if column.stored is not None and fetch in (OraType.CLOB, OraType.BLOB)
+        }
 
     def encode(self, rows: Sequence[tuple[bytes | None, ...]]) -> bytes:
         """All `rows` as row-data messages. Raises OracleError for a value that has no wire form."""
         if not rows:
             return b""
         try:
+            if self._stored:
+                return self._with_origins(rows)
             if isinstance(rows, DataRows) and len(rows) >= COLUMNAR:
                 from app.localdb.wire import columnar  # with numpy and Arrow: not before they are needed
 
@@ -150,7 +162,7 @@ class RowEncoder:
                 if encoded is not None:
                     return encoded
             streams: list[Iterable[bytes]] = [repeat(ROW, len(rows))]
-            for (_, encode), column in zip(self.columns, zip(*rows, strict=True), strict=True):
+            for (_, encode), column in zip(self.columns, zip(*rows, strict=True), strict=False):
                 streams += encode(column)
             return b"".join(chain.from_iterable(zip(*streams, strict=False)))
         except (ValueError, IndexError, UnicodeError) as error:
@@ -189,11 +201,28 @@ class RowEncoder:
             )
         return _cached(cache)
 
-    def _lob(self, kind: OraType, value: bytes | None, national: bool) -> bytes:
+    def _with_origins(self, rows: Sequence[tuple[bytes | None, ...]]) -> bytes:
+        """Row by row, since a locator knows its row."""
+        transaction = self._transaction()
+        parts: list[bytes] = []
+        for row in rows:
+            parts.append(ROW)
+            for at, (_, encode) in enumerate(self.columns):
+                stored = self._stored.get(at)
+                if stored is None:
+                    parts += chain.from_iterable(zip(*encode((row[at],)), strict=False))
+                else:
+                    kind, national = self._lob_kinds[at]
+                    parts.append(self._lob(kind, row[at], national, lob_origin(stored, row, transaction)))
+        return b"".join(parts)
+
+    def _lob(
+        self, kind: OraType, value: bytes | None, national: bool, origin: LobOrigin | None = None
+    ) -> bytes:
         if value is None:
             return b"\0"
         content: str | bytes = value.decode() if kind == OraType.CLOB else unhexlify(value[2:])
-        return self._lobs.value(Lob(kind, content), national)
+        return self._lobs.value(Lob(kind, content, origin=origin), national)
 
     def _cursor(self, value: bytes | None) -> bytes:
         if value is None:

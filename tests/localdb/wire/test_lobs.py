@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import oracledb
 import pytest
 
-from app.localdb.contract import Direction, Lob, OraType, Outcome
+from app.localdb.contract import Direction, Lob, LobOrigin, OraType, Outcome, StoredColumn
 from tests.localdb.fake_backend import Call, FakeBackend
 from tests.localdb.wire.outcomes import BLOB, CLOB, NUMBER, block
 
@@ -80,10 +82,14 @@ def test_temporary_lobs_are_written_bound_and_freed(
         lob.trim(100)
 
 
-def test_writing_a_stored_lob_is_refused_by_name(
+def test_writing_a_stored_lob_is_the_session_s_work(
     connection: oracledb.Connection, backend: FakeBackend
 ) -> None:
-    backend.query("select lobs", [CLOB], [(b"stored",)])
+    stored = replace(CLOB, stored=StoredColumn("scott.t", "C", 1))
+    backend.query("select lobs", [stored], [(b"stored", b"7")])
     (lob,) = connection.cursor().execute("select lobs").fetchone()
-    with pytest.raises(oracledb.DatabaseError, match=r"ORA-03001.*stored LOB"):
-        lob.write("x")
+    lob.write("S")
+    assert lob.read() == "Stored"
+    lob.trim(2)
+    assert lob.read() == "St"
+    assert backend.sessions[-1].changed == [LobOrigin("scott.t", "C", b"7", 3)] * 2

@@ -30,6 +30,7 @@ class Circumstances:
     add_rowid: bool = False
     stored: bool = False
     text: str = ""
+    locators: bool = False
 
 
 class Base:

@@ -14,6 +14,7 @@ from app.localdb.sql.translate import conversions as c
 from app.localdb.sql.translate import walk
 from app.localdb.sql.translate.base import Circumstances
 from app.localdb.sql.translate.multi_insert import MultiInsert
+from app.localdb.sql.translate.queries import stored_lobs
 from app.localdb.sql.translate.relation import Output
 from app.localdb.sql.translate.scope import Block, Source
 from app.localdb.sql.types import FAMILIES, Ex, Family, Ty, of_column, pg_type, quote, text_literal
@@ -27,6 +28,7 @@ class Dml(MultiInsert):
         self.returned: list[Output] = []
         self.target: ObjectInfo | None = None
         self.verb = ""  # INSERT, UPDATE, DELETE, MERGE, INSERTALL
+        self.returned_lobs: dict[str, tuple[str, str, str]] = {}  # see Relation.lobs
         self.rowid: str | None = None  # PostgreSQL text of the ROWID of a changed row
 
     def dml(self, node: s.Insert | s.InsertAll | s.Update | s.Delete | s.Merge) -> str:
@@ -282,6 +284,7 @@ class Dml(MultiInsert):
             return ""
         self.block = Block(aggregates_allowed=True)
         self.object_source(found, alias)
+        self.returned_lobs = stored_lobs(self.block.sources[-1]) if self.verb != "DELETE" else {}
         targets = node.into.targets
         for position, value in enumerate(node.values):
             if isinstance(value, n.Star):

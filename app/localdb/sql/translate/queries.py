@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from app.localdb.contract import OraType
 from app.localdb.errors import OracleError
 from app.localdb.sql import nodes as n
+from app.localdb.sql.catalog import ObjectKind
 from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.translate import conversions as c
 from app.localdb.sql.translate.groups import Groups, has_aggregate, is_nested_aggregate, unnested
@@ -202,6 +204,9 @@ class Queries(Groups):
         found.complex = grouped or bool(order) or limit is not None or query.fetch is not None or uses_rownum
         if len(block.sources) == 1:
             found.rowid = block.sources[0].rowid
+        if not grouped and select.connect_by is None:
+            for source in block.sources:
+                found.lobs |= stored_lobs(source)
         return found
 
     def _from(self, query: n.Query, select: n.Select) -> tuple[str, list[str] | None]:
@@ -422,6 +427,17 @@ class Queries(Groups):
             if column in source.columns or (column == "ROWID" and source.rowid is not None):
                 return source
         raise refuse(904, name.offset, ".".join(f'"{part}"' for part in name.parts))
+
+
+def stored_lobs(source: Source) -> dict[str, tuple[str, str, str]]:
+    """The CLOB and BLOB columns of a table, as Relation.lobs has them."""
+    if source.object is None or source.object.kind is not ObjectKind.TABLE or source.rowid is None:
+        return {}
+    return {
+        source.columns[column.name].sql: (source.object.relation, column.name, source.rowid)
+        for column in source.object.columns
+        if column.type in (OraType.CLOB, OraType.BLOB) and not column.virtual
+    }
 
 
 def _is_outer(part: object) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.localdb.sql.types import Ex, Ty, quote
 
@@ -33,6 +33,8 @@ class Relation:
     distinct: bool = False
     withs: str = ""
     rowid: str | None = None  # of the only table in it
+    # LOB columns of its tables by their text: the table, the column's name, the text of the ROWID
+    lobs: dict[str, tuple[str, str, str]] = field(default_factory=dict)
 
     @property
     def sql(self) -> str:
