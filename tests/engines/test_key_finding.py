@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,8 +23,12 @@ from app.oracle.keys import PRIMARY_KEY
 from tests.conftest import Instance
 from tests.engines.nycflights import flights
 from worker.engines import workflow
-from worker.engines.errors import BadPlan
+from worker.engines.errors import BadPlan, SourceFailed
 from worker.engines.keyfinding import Findings, find_keys
+from worker.engines.keyfinding.database import DatabaseTable
+from worker.engines.keyfinding.find import _candidates
+from worker.engines.keyfinding.loaded import LoadedTable
+from worker.engines.keyfinding.search import Repeats, Search
 from worker.engines.plan import ColumnRule, ComparisonPlan
 from worker.engines.sources.base import DeclaredKey, Source
 from worker.engines.sources.memory import MemorySource
@@ -164,6 +170,63 @@ def test_four_hundred_columns_without_a_key_are_decided() -> None:
     doubled = pa.concat_tables([pa.table(same)] * 2)
     findings = found(MemorySource("A", doubled), MemorySource("B", doubled), width=2)
     assert (findings.keys, findings.exhausted) == ((), True)
+
+
+def test_the_queue_of_a_wide_table_without_a_key_is_bounded_and_said_to_be() -> None:
+    rng = np.random.default_rng(1)
+    rows = rng.integers(0, 3, (400, 12))
+    asked: list[tuple[int, ...]] = []
+
+    def check(chosen: tuple[int, ...]) -> Repeats:
+        asked.append(chosen)
+        seen: dict[tuple[int, ...], Any] = {}
+        masks = set()
+        for row in rows:
+            other = seen.setdefault(tuple(row[list(chosen)]), row)
+            if other is not row:
+                masks.add(sum(1 << int(n) for n in np.flatnonzero(other != row)))
+        return Repeats(tuple(masks), complete=False)
+
+    def search(max_sets: int) -> tuple[set[tuple[int, ...]], bool]:
+        one = Search([1.0] * 12, check, 9, max_sets=max_sets)
+        return set(one), one.exhausted
+
+    everything, exhausted = search(1_000_000)
+    assert exhausted
+    assert everything
+    for limit in (0, 30, 300, 1000):
+        found_, exhausted = search(limit)
+        assert not exhausted
+        assert found_ <= everything  # what is named is a key, and minimal
+
+
+def test_tables_with_next_to_no_rows_are_said_to_prove_nothing() -> None:
+    findings = found(table("A", [], "i"), table("B", [(1,)], "i"))
+    assert findings.keys[0].reasons[2:4] == (
+        "A has no rows, so that says little",
+        "B has one row, so that says little",
+    )
+
+
+def test_a_cancel_does_not_wait_for_a_check_under_way(tmp_path: Path, monkeypatch: Any) -> None:
+    asked, ended = threading.Event(), threading.Event()
+
+    def repeated(*_: Any) -> None:
+        asked.set()
+        assert ended.wait(20)
+
+    monkeypatch.setattr(LoadedTable, "repeated", repeated)
+    monkeypatch.setattr(LoadedTable, "interrupt", lambda _: ended.set())
+
+    def progress(*_: Any) -> None:
+        if asked.is_set():
+            raise InterruptedError
+
+    source = table("A", [(1,)], "i")
+    with pytest.raises(InterruptedError):
+        find_keys(source, source, progress, tmp_path, 256)
+    assert ended.is_set()
+    assert list(tmp_path.iterdir()) == []
 
 
 # In a comparison
@@ -322,3 +385,48 @@ def test_the_repeated_values_of_a_table_are_shown(owner: oracledb.Connection, da
     assert findings.near_keys[0].repeated_b == ((("7",), 2),)
     assert findings.keys[0].columns == ("C0", "C1")
     assert findings.keys[0].overlap == 1.0
+
+
+def test_a_number_against_a_binary_double_is_unique_only_if_it_is_so_as_a_double(
+    owner: oracledb.Connection, database: Instance
+) -> None:
+    with owner.cursor() as cursor:
+        cursor.execute(f"create table {SCHEMA}.exact (n number(19), x number(9))")
+        cursor.execute(f"create table {SCHEMA}.binary (n binary_double, x number(9))")
+        large = 2**60
+        cursor.executemany(f"insert into {SCHEMA}.exact values (:1, :2)", [(large, 1), (large + 1, 2)])
+        cursor.executemany(f"insert into {SCHEMA}.binary values (:1, :2)", [(1.5, 1), (2.5, 2)])
+        owner.commit()
+    sources = [OracleTableSource(database.connect, SCHEMA, name) for name in ("EXACT", "BINARY")]
+    assert [key.columns for key in found(*sources, enough=None).keys] == [("X",)]
+
+
+def test_the_padding_of_char_is_no_free_text(owner: oracledb.Connection, database: Instance) -> None:
+    with owner.cursor() as cursor:
+        cursor.execute(f"create table {SCHEMA}.padded (code char(40), remark varchar2(60))")
+        rows = [(f"C{n}", f"a remark that is long enough for free text, {n}") for n in range(9)]
+        cursor.executemany(f"insert into {SCHEMA}.padded values (:1, :2)", rows)
+        owner.commit()
+    source = OracleTableSource(database.connect, SCHEMA, "PADDED")
+    keys = {key.columns: key.reasons for key in found(source, source, enough=None).keys}
+    assert "CODE is free text" not in keys["CODE",]
+    assert "REMARK is free text" in keys["REMARK",]
+
+
+def test_a_statement_of_the_database_can_be_broken_off(
+    owner: oracledb.Connection, database: Instance
+) -> None:
+    fill(owner, "A", [(i, "a", 0, ZONED[0], 1) for i in range(300)])
+    source = OracleTableSource(database.connect, SCHEMA, "A")
+    asked = DatabaseTable(source, 0, _candidates(source, source, ()))
+    asked.interrupt()  # nothing is asked: nothing happens
+    slow = ", ".join(f"{SCHEMA}.a t{n}" for n in range(6))
+    with ThreadPoolExecutor() as pool:
+        future = pool.submit(asked._ask, f"select count(*) from {slow}")
+        while asked._asking is None:
+            assert not future.done()
+        while not future.done():  # the statement may not have reached the database yet
+            asked.interrupt()
+            wait([future], timeout=0.2)
+        with pytest.raises(SourceFailed):
+            future.result()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from concurrent.futures import TimeoutError as NotYet
 from typing import Any, TypeVar
 
@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 _POLL_S = 0.2
 """How often a wait looks whether somebody cancelled."""
+_ENDING_S = 1.0
+"""How long what was interrupted may take to end."""
 
 
 class Stopped(Exception):
@@ -40,15 +42,21 @@ class Crew:
         """Begin `work(*arguments)` in a thread."""
         return self._executor.submit(work, *arguments)
 
-    def wait(self, future: Future[T]) -> T:
-        """The outcome of `future`. What `tick` raises comes out."""
-        while True:
-            try:
-                return future.result(timeout=_POLL_S)
-            except NotYet:
-                if future.done():
-                    raise
-                self._tick()
+    def wait(self, future: Future[T], interrupt: Callable[[], None] | None = None) -> T:
+        """The outcome of `future`. What `tick` raises comes out, after `interrupt` has ended the work."""
+        try:
+            while True:
+                try:
+                    return future.result(timeout=_POLL_S)
+                except NotYet:
+                    if future.done():
+                        raise
+                    self._tick()
+        except BaseException:
+            if interrupt is not None and not future.done():
+                interrupt()
+                wait([future], timeout=_ENDING_S)
+            raise
 
     def check(self) -> None:
         """To be called in threads, often. Raises Stopped after `dismiss`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -212,12 +212,10 @@ class PartComparison:
             for side, columns in zip(keys, values, strict=True)
         ]
         types = [column.type for column in layout.values] if with_values else []
-        with self._how.duckdb() as connection, _interrupted(connection):
-            return self._how.crew.wait(
-                self._how.crew.start(
-                    pair_repeated, tables[0], tables[1], [c.type for c in layout.key], types, connection
-                )
-            )
+        with self._how.duckdb() as connection:
+            key_types = [column.type for column in layout.key]
+            pairing = self._how.crew.start(pair_repeated, tables[0], tables[1], key_types, types, connection)
+            return self._how.crew.wait(pairing, connection.interrupt)
 
     def _check_unique(self) -> None:
         if self._repeated[0].size + self._repeated[1].size == 0:
@@ -263,13 +261,3 @@ class PartComparison:
                 rows = [self._sides[side].taken(p, batch.column(p), members) for p in positions]
                 self._findings.export_alone(side, rows)
             start += batch.num_rows
-
-
-@contextmanager
-def _interrupted(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Whatever ends the wait for a query also ends the query."""
-    try:
-        yield
-    except BaseException:
-        connection.interrupt()
-        raise

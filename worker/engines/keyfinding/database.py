@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import oracledb
@@ -34,6 +35,7 @@ class DatabaseTable:
         self._infos = [column.b if side else column.a for column in columns]
         self._types = [column.type for column in columns]
         self._names = [quoted(info.name) for info in self._infos]
+        self._asking: oracledb.Connection | None = None
         self._rows = int(self._ask(f"select count(*) from {source.from_clause}")[0][0])
 
     def rows(self) -> int:
@@ -83,9 +85,17 @@ class DatabaseTable:
         )
         return int(self._ask(f"select count(*) from ({' intersect '.join(sides)})")[0][0])
 
+    def interrupt(self) -> None:
+        """See `CandidateTable`: the statement under way is broken off."""
+        connection = self._asking
+        if connection is not None:
+            with suppress(oracledb.Error):  # it has just ended by itself
+                connection.cancel()
+
     def _measures(self, position: int) -> tuple[str, str, str, str]:
         name, kind = self._names[position], self._types[position].kind
-        length = f"avg(length({name}))" if kind is Kind.TEXT else "0"
+        text = f"rtrim({name})" if self._infos[position].padded else name
+        length = f"avg(length({text}))" if kind is Kind.TEXT else "0"
         if kind not in NUMERIC:
             return f"count(*) - count({name})", length, "0", "0"
         return (
@@ -112,9 +122,22 @@ class DatabaseTable:
 
     def _ask(self, sql: str, binds: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         with self._source.session() as connection, connection.cursor() as cursor:
-            cursor.execute(sql, binds or {}, fetch_decimals=True)
-            rows: list[tuple[Any, ...]] = cursor.fetchall()
-            return rows
+            self._asking = connection
+            try:
+                cursor.execute(sql, binds or {}, fetch_decimals=True)
+                rows: list[tuple[Any, ...]] = cursor.fetchall()
+                return rows
+            finally:
+                self._asking = None
+
+
+def keeps_values(columns: Sequence[ComparedColumn], side: int) -> bool:
+    """Whether different values of this side stay different in the common type: not so NUMBER as BINARY_DOUBLE."""
+    return all(
+        column.type.kind is not Kind.DOUBLE or info.value_type == column.type
+        for column in columns
+        for info in [column.b if side else column.a]
+    )
 
 
 def has_rowids(source: OracleTableSource) -> bool:

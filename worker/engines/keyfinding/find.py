@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from worker.engines.columns import Crew
 from worker.engines.duck import open_duckdb
 from worker.engines.errors import BadPlan
-from worker.engines.keyfinding.database import DatabaseTable, has_rowids
+from worker.engines.keyfinding.database import DatabaseTable, has_rowids, keeps_values
 from worker.engines.keyfinding.loaded import LoadedTable, shared_values
 from worker.engines.keyfinding.ranking import Judged, judge, reasons, total_cost
 from worker.engines.keyfinding.search import Columns, Repeats, Search
@@ -25,6 +26,8 @@ from worker.engines.progress import Progress
 from worker.engines.sources.base import Source
 from worker.engines.sources.oracle import OracleTableSource
 from worker.engines.values import Kind, common_type
+
+T = TypeVar("T")
 
 WIDTH = 3
 """Columns of the widest key that is looked for, unless told otherwise."""
@@ -97,9 +100,10 @@ class NearKey:
             f"{name} = {'NULL' if value is None else value}"
             for name, value in zip(self.columns, values, strict=True)
         )
+        count = len(self.repeated_a) + len(self.repeated_b)
         return (
-            f"{', '.join(self.columns)} would be a key but for {len(self.repeated_a) + len(self.repeated_b)} "
-            f"repeated values (in {side}, {example} has {rows} rows)"
+            f"{', '.join(self.columns)} would be a key but for {count} "
+            f"repeated value{'' if count == 1 else 's'} (in {side}, {example} has {rows} rows)"
         )
 
 
@@ -166,27 +170,49 @@ def find_keys(
     """
     start = time.monotonic()
     columns = _candidates(source, target, ignore)
-    with _tables(source, target, columns, progress, work_dir, memory_limit_mb, threads) as (sides, shared):
-        judged = judge(columns, [side.profiles() for side in sides])
+    said = (0.0, "finding a key")
+
+    def tell(fraction: float, step: str) -> None:
+        nonlocal said
+        said = (fraction, step)
+        progress(*said)
+
+    with ExitStack() as cleanup:
+        crew = Crew(1, lambda: progress(*said))
+        cleanup.callback(crew.dismiss)
+        sides, shared = cleanup.enter_context(
+            _tables(source, target, columns, tell, work_dir, memory_limit_mb, threads)
+        )
+
+        def interrupt() -> None:
+            for side in sides:
+                side.interrupt()
+
+        def ask(work: Callable[..., T], *arguments: Any) -> T:
+            return crew.wait(crew.start(work, *arguments), interrupt)
+
+        tell(_READING, "finding a key: looking at the columns")
+        judged = judge(columns, [ask(side.profiles) for side in sides])
         seen: dict[Columns, list[RepeatedValues]] = {}
 
         def check(chosen: Columns) -> Repeats:
             names = ", ".join(columns[n].name for n in chosen)
             done = search.checks / (search.checks + 20)
-            progress(_READING + (1 - _READING) * done, f"finding a key: is {names} unique?")
+            tell(_READING + (1 - _READING) * done, f"finding a key: is {names} unique?")
             found: list[RepeatedValues] = []
             for side in sides:
-                found.append(side.repeated(chosen))
+                found.append(ask(side.repeated, chosen))
                 if not found[-1].complete:
                     return Repeats(found[-1].masks, complete=False)
             seen[chosen] = found
             return Repeats(tuple({mask for one in found for mask in one.masks}))
 
-        search = Search([one.cost for one in judged], check, width, max_checks)
-        smaller = min(side.rows() for side in sides)
+        costs = [one.cost for one in judged]
+        search = Search(costs, check, width, max_checks, tick=lambda: progress(*said))
+        rows = [side.rows() for side in sides]
         keys: list[FoundKey] = []
         for chosen in search:
-            keys.append(_found([judged[n] for n in chosen], shared(chosen), smaller))
+            keys.append(_found([judged[n] for n in chosen], ask(shared, chosen), rows))
             if enough is not None and (len(keys) >= enough or keys[-1].convincing):
                 break
     near = [_near([judged[n] for n in chosen], *seen[chosen]) for chosen, _ in search.near_keys]
@@ -238,11 +264,11 @@ def _tables(
 
         def side(number: int, before: int) -> DatabaseTable | LoadedTable:
             table = (source, target)[number]
-            if isinstance(table, OracleTableSource) and has_rowids(table):
+            if isinstance(table, OracleTableSource) and keeps_values(columns, number) and has_rowids(table):
                 return DatabaseTable(table, number, columns)
 
             def tick(rows: int) -> None:
-                done = (before + rows) / max(before + rows, sum(expected))
+                done = (before + rows) / max(before + rows, sum(expected), 1)
                 progress(_READING * done, f"finding a key: reading {table.name}, {rows:,} rows")
 
             return LoadedTable(connection, "ab"[number], table, number, columns, tick)
@@ -260,13 +286,13 @@ def _tables(
         yield (a, b), shared
 
 
-def _found(members: Sequence[Judged], shared: int | None, smaller: int) -> FoundKey:
-    overlap = shared / smaller if smaller and shared is not None else None
+def _found(members: Sequence[Judged], shared: int | None, rows: Sequence[int]) -> FoundKey:
+    overlap = shared / min(rows) if min(rows) and shared is not None else None
     return FoundKey(
         columns=tuple(member.name for member in members),
         overlap=overlap,
         cost=total_cost(members, overlap),
-        reasons=tuple(reasons(members, overlap)),
+        reasons=tuple(reasons(members, overlap, rows)),
         flawed=any(member.objections for member in members),
     )
 

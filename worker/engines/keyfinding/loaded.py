@@ -99,6 +99,10 @@ class LoadedTable:
             return self._proved(columns, np.arange(self._rows))
         return RepeatedValues(tuple(proved), (), complete=False)
 
+    def interrupt(self) -> None:
+        """See `CandidateTable`."""
+        self._connection.interrupt()
+
     def _proved(self, columns: Sequence[int], suspects: Rows) -> RepeatedValues:
         """Group the rows `suspects` by their values: exact, and dear for many rows."""
         names = ", ".join(f"c{n}" for n in columns)

@@ -61,11 +61,19 @@ def judge(columns: Sequence[ComparedColumn], profiles: Sequence[Sequence[ColumnP
     return judged
 
 
-def reasons(members: Sequence[Judged], overlap: float | None) -> list[str]:
-    """Why the set is a good key or not, most important first. `overlap` is 0 to 1."""
-    said = ["unique in A and in B", *(text for member in members for text in member.objections)]
+def reasons(members: Sequence[Judged], overlap: float | None, rows: Sequence[int]) -> list[str]:
+    """Why the set is a good key or not, most important first. `overlap` is 0 to 1; `rows` of each side."""
+    said = [
+        "unique in A and in B",
+        *(text for member in members for text in member.objections),
+    ]
     if not any(member.nulls for member in members):
         said.insert(1, "no NULLs")
+    said += [
+        f"{side} has {'no rows' if not count else 'one row'}, so that says little"
+        for side, count in zip("AB", rows, strict=True)
+        if count < 2
+    ]
     if overlap is not None:
         said.append(f"{_percent(overlap)} of the smaller side's values are on the other side")
     said.append("one column" if len(members) == 1 else f"{len(members)} columns")

@@ -31,6 +31,8 @@ class Repeats:
 
 Check = Callable[[Columns], Repeats]
 
+_TICK_SETS = 1000
+
 
 class Masks:
     """Masks seen so far, of which only the minimal ones are kept: the others are hit when those are."""
@@ -53,13 +55,18 @@ class Masks:
         return [mask for mask in self._minimal if not mask & columns]
 
 
+MAX_SETS = 500_000
+"""Column sets that are queued, at most: some seconds, 200 MB. Wide tables without a key have millions."""
+
+
 class Search:
     """One search. Iterate over it for the minimal unique sets; its fields then tell the rest.
 
     costs: of each column, above 0. check: the exact check of one set. near_keys: sets of which all repeated
     values are known, and few; the first `near_limit` of them do not refute other sets, so that one repeated
     row does not hide every key but its own. checks: exact checks done. exhausted: every set of up to `width`
-    columns is decided; False when `max_checks` ended the search or the iteration was left early.
+    columns is decided; False when `max_checks` or `max_sets` were reached or the iteration was left early.
+    tick: called as work goes on; may raise.
     """
 
     def __init__(
@@ -69,26 +76,37 @@ class Search:
         width: int,
         max_checks: int | None = None,
         near_limit: int = 5,
+        max_sets: int = MAX_SETS,
+        tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._costs = costs
         self._check = check
         self._width = width
         self._max_checks = max_checks
         self._near_limit = near_limit
+        self._max_sets = max_sets
+        self._tick = tick
         self._masks = Masks()
         self._open: list[tuple[float, Columns]] = [
             (cost, (column,)) for column, cost in enumerate(costs) if width > 0
         ]
         heapq.heapify(self._open)
         self._seen: set[Columns] = set()
+        self._widest, self._full = width, False
         self.near_keys: list[tuple[Columns, Repeats]] = []
         self.checks = 0
         self.exhausted = False
 
     def __iter__(self) -> Iterator[Columns]:
         found: list[Mask] = []
+        looked_at = 0
         while self._open:
+            looked_at += 1
+            if looked_at % _TICK_SETS == 0:
+                self._tick()
             cost, columns = heapq.heappop(self._open)
+            if len(columns) > self._widest:
+                continue
             own = _mask(columns)
             if any(key & own == key for key in found):
                 continue
@@ -109,7 +127,7 @@ class Search:
                         self._masks.add(mask)
                 missed = sorted(repeats.masks, key=int.bit_count)
             self._extend(cost, columns, missed)
-        self.exhausted = True
+        self.exhausted = not self._full
 
     def _extend(self, cost: float, columns: Columns, missed: Sequence[Mask]) -> None:
         """Queue the sets of one column more that hit a missed mask; of the full width, all of them."""
@@ -122,6 +140,9 @@ class Search:
                 useful &= mask
         for column in _bits(useful):
             larger = tuple(sorted((*columns, column)))
+            if len(self._seen) >= self._max_sets:  # wider ones might not be minimal
+                self._widest, self._full = min(self._widest, len(larger)), True
+                return
             if larger not in self._seen:
                 self._seen.add(larger)
                 heapq.heappush(self._open, (cost + self._costs[column], larger))

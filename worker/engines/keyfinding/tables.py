@@ -53,6 +53,9 @@ class CandidateTable(Protocol):
     def repeated(self, columns: Sequence[int]) -> RepeatedValues:
         """An exact check whether the values of `columns`, NULL taken as a value, occur once each."""
 
+    def interrupt(self) -> None:
+        """End what another thread is asking, soon. Safe to call at any time."""
+
 
 def is_near(groups: int, rows_in_groups: int, rows: int) -> bool:
     """Whether so few values repeat that the set is a near-key."""
