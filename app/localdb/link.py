@@ -74,6 +74,10 @@ class Link:
         """A setting of the PostgreSQL session (role, oracle.*), in force with the next statement."""
         self._settings.wanted[name] = value
 
+    @property
+    def settings(self) -> dict[str, str]:
+        return dict(self._settings.wanted)
+
     def setting(self, name: str) -> str:
         return self._settings.wanted.get(name, "")
 

@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.localdb.catalog.administration import literal, quoted
-from app.localdb.errors import oracle_error
+from app.localdb.errors import OracleError, oracle_error
 from app.localdb.pg import Connection
 from app.localdb.pg_messages import Notification, PgError, PgGone
+from app.localdb.query_results import QueryResults
 from app.localdb.sql.catalog import ObjectKind
 from app.localdb.sql.compiled import TableChange as ObjectChange
-from app.localdb.wire.backend import Operation, Registration, RowChange, TableChange
+from app.localdb.wire.backend import Operation, RegisteredQuery, Registration, RowChange, TableChange
 
 if TYPE_CHECKING:
     from app.localdb.database import Database
@@ -58,6 +59,7 @@ class ChangeNotifications:
         self._subscriptions: dict[int, _Subscription] = {}
         self._ids = itertools.count(101)
         self._thread: threading.Thread | None = None
+        self._results = QueryResults(database.connect)
         self._waker, self._wakened = socket.socketpair()
         self._stopping = False
         self._registrations: Callable[[], Sequence[Registration]] = tuple
@@ -70,13 +72,20 @@ class ChangeNotifications:
         return self._registrations()
 
     def subscribe(
-        self, callback: Callback, tables: Sequence[str], *, operations: int, rowids: bool, owner: str
+        self,
+        callback: Callback,
+        query: RegisteredQuery,
+        *,
+        by_result: bool,
+        operations: int,
+        rowids: bool,
+        owner: str,
     ) -> int:
         """See wire.backend.Notifications."""
         store = self._database.store
         if not store.is_dba(owner) and "CHANGE NOTIFICATION" not in store.privileges(owner):
             raise oracle_error(29972)
-        for table in tables:
+        for table in query.tables:
             schema, _, name = table.partition(".")
             found = store.object(schema, name)
             if found is None or found.kind is not ObjectKind.TABLE:
@@ -85,13 +94,28 @@ class ChangeNotifications:
         with self._lock:
             self._start_listening()
             number = next(self._ids)
-            self._subscriptions[number] = _Subscription(callback, frozenset(tables), operations, rowids)
+        told, operations = (
+            (self._by_result(number, query, callback), 0) if by_result else (callback, operations)
+        )
+        with self._lock:
+            self._subscriptions[number] = _Subscription(told, frozenset(query.tables), operations, rowids)
+        if by_result:
+            try:
+                self._results.begin(number)
+            except OracleError:
+                self.unsubscribe(number)
+                raise
         return number
+
+    def _by_result(self, number: int, query: RegisteredQuery, callback: Callback) -> Callback:
+        self._results.add(number, query, callback)
+        return lambda changes: self._results.changed(number, changes)
 
     def unsubscribe(self, subscription: int) -> None:
         """The triggers stay: other subscribers, and the next start of this one, need them."""
         with self._lock:
             self._subscriptions.pop(subscription, None)
+        self._results.remove(subscription)
 
     def note_ddl(self, changes: Sequence[ObjectChange]) -> None:
         """DDL on a watched table counts as a change of it."""
@@ -104,6 +128,7 @@ class ChangeNotifications:
 
     def stop(self) -> None:
         self._stopping = True
+        self._results.stop()
         self._waker.close()
         if self._thread is not None:
             self._thread.join(5.0)

@@ -24,11 +24,12 @@ from app.localdb.pg_messages import PgError
 from app.localdb.queries import make_temporary_tables, open_query
 from app.localdb.sql.catalog import ObjectKind
 from app.localdb.sql.compiled import Compiled, Effect
+from app.localdb.sql.registration import check_registration
 from app.localdb.sql.types import quote
 from app.localdb.statements import Statement
 from app.localdb.stored_lobs import StoredLobs
 from app.localdb.values import decode_rows, to_text
-from app.localdb.wire.backend import ClientInfo, Statistic
+from app.localdb.wire.backend import ClientInfo, RegisteredQuery, Statistic
 
 if TYPE_CHECKING:
     from app.localdb.database import Database
@@ -84,9 +85,16 @@ class Session:
         with self._statement():
             return self._compile(statement.text, None).columns
 
-    def tables_of(self, statement: Statement) -> list[str]:
+    def register_query(
+        self, statement: Statement, binds: Sequence[Bind], values: Sequence[Any], *, by_result: bool
+    ) -> RegisteredQuery:
+        """See wire.backend."""
         with self._statement():
-            return [f"{owner}.{name}" for owner, name in self._compile(statement.text, None).tables]
+            compiled = self._compile(statement.text, binds)
+            schema = self.current_schema
+            check_registration(statement.text, compiled, self.catalog, schema, by_result=by_result)
+            tables = [f"{owner}.{name}" for owner, name in compiled.tables]
+            return RegisteredQuery(tables, compiled.pg_text, bound(compiled, values), self.link.settings)
 
     def execute(
         self,

@@ -13,7 +13,7 @@ from typing import Any
 from app.localdb.contract import Bind, Column, Kind, Lob, LobOrigin, Outcome
 from app.localdb.errors import OracleError
 from app.localdb.wire.auth import Verifier, make_verifier, password_matches
-from app.localdb.wire.backend import ClientInfo, TableChange
+from app.localdb.wire.backend import ClientInfo, RegisteredQuery, TableChange
 from app.localdb.wire.scan import scan
 
 Raw = tuple[bytes | None, ...]
@@ -153,8 +153,10 @@ class FakeSession:
             raise OracleError(28008, "invalid old password")
         self.backend.users[self.user] = make_verifier(self.user, new, 1)
 
-    def tables_of(self, statement: FakeStatement) -> Sequence[str]:
-        return ["SCOTT.WATCHED"]
+    def register_query(
+        self, statement: FakeStatement, binds: Sequence[Bind], values: Sequence[Any], *, by_result: bool
+    ) -> RegisteredQuery:
+        return RegisteredQuery(["SCOTT.WATCHED"], statement.text, [], {})
 
     def close(self) -> None:
         self.closed = True
@@ -172,15 +174,18 @@ class FakeNotifications:
     def subscribe(
         self,
         callback: Callable[[Sequence[TableChange]], None],
-        tables: Sequence[str],
+        query: RegisteredQuery,
         *,
+        by_result: bool,
         operations: int,
         rowids: bool,
         owner: str,
     ) -> int:
         number = next(self._numbers)
         self.subscribed[number] = callback
-        self.arguments.append({"tables": tables, "operations": operations, "rowids": rowids, "owner": owner})
+        self.arguments.append(
+            {"tables": query.tables, "operations": operations, "rowids": rowids, "owner": owner}
+        )
         return number
 
     def unsubscribe(self, subscription: int) -> None:

@@ -77,20 +77,30 @@ class Registration(NamedTuple):
     table: str | None
 
 
+class RegisteredQuery(NamedTuple):
+    """A query as change notification runs it again."""
+
+    tables: Sequence[str]  # "SCHEMA.NAME"
+    text: str
+    values: Sequence[bytes | None]
+    settings: Mapping[str, str]  # of the session that registered it
+
+
 class Notifications(Protocol):
     """Change notification on tables. Callbacks run on a thread of the database and must be quick."""
 
     def subscribe(
         self,
         callback: Callable[[Sequence[TableChange]], None],
-        tables: Sequence[str],
+        query: RegisteredQuery,
         *,
+        by_result: bool,
         operations: int,
         rowids: bool,
         owner: str,
     ) -> int:
-        """Report each committed change of `tables` ("SCHEMA.NAME"); `operations` are bits of Operation,
-        0 = all. Raises OracleError (ORA-00942, ORA-29972 without the privilege). Returns an id."""
+        """Report each committed change of the query's tables; `operations` are bits of Operation, 0 = all.
+        `by_result`: whatever the operation, but only when the query's result is another one. Raises OracleError (ORA-00942, ORA-29972 without the privilege). Returns an id."""
         ...
 
     def unsubscribe(self, subscription: int) -> None: ...
@@ -173,8 +183,10 @@ class BackendSession(Session, Protocol):
         be loaded so, or a row does not fit: INSERT then tells why."""
         ...
 
-    def tables_of(self, statement: Any) -> Sequence[str]:
-        """The tables ("SCHEMA.NAME") that a query reads: what a registered query watches."""
+    def register_query(
+        self, statement: Any, binds: Sequence[Bind], values: Sequence[Any], *, by_result: bool
+    ) -> RegisteredQuery:
+        """What a registered query watches. Raises ORA-29983, by result also ORA-29976 and ORA-29977."""
         ...
 
 

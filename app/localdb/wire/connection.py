@@ -167,7 +167,7 @@ class Connection:
             channel,
             session,
             self._lobs,
-            lambda number, cursor: subscriptions.register(number, session, cursor),
+            lambda number, *query: subscriptions.register(number, session, *query),
         )
         direct = DirectPath(channel, session)
         self._schema = session.current_schema

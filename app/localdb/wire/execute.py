@@ -23,7 +23,7 @@ from app.localdb.wire.values import encode
 from app.localdb.wire.writer import data, sb, ub
 
 Run = Callable[[], bytes]
-Register = Callable[[int, ServerCursor], int]
+Register = Callable[[int, ServerCursor, Sequence[Bind], Sequence[Any]], int]
 
 ROW_HEADER = bytes((Message.ROW_HEADER,)) + bytes(7)
 MAX_EXECUTIONS = 50_000_000
@@ -217,7 +217,8 @@ class Executor:
             values = [[None] * len(binds) for _ in range(1 if scanned.is_query else max(executions, 1))]
         outcome = self._session.execute(statement, binds, values, batch_errors=batch_errors, commit=commit)
         if outcome.cursor is not None:
-            return self._answer_query(cursor, outcome.cursor, prefetch, scrollable, is_new, registration)
+            query = self._register(registration, cursor, binds, values[0]) if registration else None
+            return self._answer_query(cursor, outcome.cursor, prefetch, scrollable, is_new, query)
         return self._answer_call(cursor, binds, outcome, row_counts, is_full=is_full)
 
     def _answer_query(
@@ -227,7 +228,7 @@ class Executor:
         prefetch: int,
         scrollable: bool,
         is_new: bool,
-        registration: int,
+        query: int | None,
     ) -> bytes:
         if not is_new and cursor.columns and len(cursor.columns) != len(result.columns):
             result.close()
@@ -235,8 +236,8 @@ class Executor:
             raise OracleError(1007, "variable not in select list")  # the client parses and describes anew
         changed = cursor.open(result, scrollable=scrollable)
         parts = []
-        if registration:
-            parts.append(parameters(query_id=self._register(registration, cursor)))
+        if query is not None:
+            parts.append(parameters(query_id=query))
         if changed or is_new:
             parts.append(self._describe(cursor.columns))
         finished = False

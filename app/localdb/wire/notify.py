@@ -14,7 +14,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
+from typing import Any
 
+from app.localdb.contract import Bind
 from app.localdb.errors import OracleError
 from app.localdb.wire.backend import Backend, BackendSession, Operation, Registration, TableChange
 from app.localdb.wire.channel import Channel
@@ -145,7 +147,14 @@ class Subscriptions:
             made.expiry.start()
         return made
 
-    def register(self, number: int, session: BackendSession, cursor: ServerCursor) -> int:
+    def register(
+        self,
+        number: int,
+        session: BackendSession,
+        cursor: ServerCursor,
+        binds: Sequence[Bind],
+        values: Sequence[Any],
+    ) -> int:
         """Watch the tables of a query for subscription `number`; returns the query's id."""
         subscription = self._by_number.get(number)
         if subscription is None:
@@ -156,16 +165,18 @@ class Subscriptions:
         with self._lock:
             self._last_query += 1
             query = self._last_query
-        tables = session.tables_of(cursor.statement)
+        by_result = subscription.by_query
+        registered = session.register_query(cursor.statement, binds, values, by_result=by_result)
         watched = self._backend.notifications.subscribe(
             lambda changes: self._changed(subscription, query, changes),
-            tables,
+            registered,
+            by_result=by_result,
             operations=subscription.operations,
             rowids=subscription.rowids,
             owner=subscription.user,
         )
         subscription.watched.append(watched)
-        subscription.tables += tables
+        subscription.tables += registered.tables
         return query
 
     def _changed(self, subscription: Subscription, query: int, changes: Sequence[TableChange]) -> None:
@@ -176,7 +187,7 @@ class Subscriptions:
                 (1).to_bytes(2, "big")
                 + (query & 0xFFFFFFFF).to_bytes(4, "big")
                 + (query >> 32).to_bytes(4, "big")
-                + (0).to_bytes(4, "big")
+                + QUERY_CHANGE.to_bytes(4, "big")
                 + tables
             )
         name = self._backend.service.encode()
