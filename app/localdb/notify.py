@@ -21,7 +21,7 @@ from app.localdb.catalog.administration import literal, quoted
 from app.localdb.errors import OracleError, oracle_error
 from app.localdb.pg import Connection
 from app.localdb.pg_messages import Notification, PgError, PgGone
-from app.localdb.query_results import QueryResults
+from app.localdb.query_results import CHANNEL, QueryResults
 from app.localdb.sql.catalog import ObjectKind
 from app.localdb.sql.compiled import TableChange as ObjectChange
 from app.localdb.wire.backend import Operation, RegisteredQuery, Registration, RowChange, TableChange
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from app.localdb.database import Database
 
 _log = logging.getLogger(__name__)
-_CHANNEL = "concord_changes"
 _OPERATIONS = {
     "INSERT": Operation.INSERT,
     "UPDATE": Operation.UPDATE,
@@ -181,7 +180,7 @@ class ChangeNotifications:
             try:
                 if connection is None:
                     connection = self._database.connect()
-                    connection.query(f"listen {_CHANNEL}")
+                    connection.query(f"listen {CHANNEL}")
                     ready.set()
                 readable = select.select([connection.fileno(), self._wakened.fileno()], [], [])[0]
                 if self._wakened.fileno() in readable:
@@ -205,11 +204,18 @@ class ChangeNotifications:
     def _dispatch(self, notes: Sequence[Notification]) -> None:
         """Group by transaction, then by table."""
         transactions: dict[str, dict[str, list[tuple[str, list[str] | None]]]] = {}
+        markers = []
         for note in notes:
-            transaction, table, event, rowids = json.loads(note.payload)
+            transaction, *change = json.loads(note.payload)
+            if not change:
+                markers.append(transaction)  # of query_results, see there
+                continue
+            table, event, rowids = change
             transactions.setdefault(transaction, {}).setdefault(table, []).append((event, rowids))
         for tables in transactions.values():
             self._deliver([_table_change(table, events) for table, events in tables.items()])
+        for marker in markers:
+            self._results.heard(marker)
 
     def _deliver(self, changes: Sequence[TableChange]) -> None:
         with self._lock:

@@ -16,16 +16,18 @@ from app.localdb.datarows import Row
 from app.localdb.errors import OracleError
 from app.localdb.link import Link
 from app.localdb.pg import Connection
-from app.localdb.pg_messages import PgError
+from app.localdb.pg_messages import PgError, PgGone
 from app.localdb.wire.backend import Operation, RegisteredQuery, RowChange, TableChange
 
 log = logging.getLogger(__name__)
 
+CHANNEL = "concord_changes"
 _DIGEST = (
     "select count(*), sum(pg_catalog.hashtextextended(q::text, 0)), sum(pg_catalog.hashtextextended(q::text, 1))"
     " from ({}) q"
 )
 _ALWAYS = Operation.ALTER | Operation.DROP  # told whatever the result
+_HEARING_S = 5.0  # how long to wait for the listener at most: it may have lost PostgreSQL
 _ROWIDS = 100  # in one message of one table
 
 Callback = Callable[[Sequence[TableChange]], None]
@@ -49,6 +51,8 @@ class QueryResults:
         self._lock = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._marker = 0  # counts markers; PostgreSQL delivers its messages in the order of the commits
+        self._heard = threading.Event()  # the listener has met the last marker
 
     def add(self, number: int, query: RegisteredQuery, callback: Callback) -> None:
         """From now on `changed` may be called for it; nothing is told before `begin`."""
@@ -83,6 +87,7 @@ class QueryResults:
         with self._lock:
             self._stopping = True
             self._lock.notify()
+        self._heard.set()
         if self._thread is not None:
             self._thread.join(5.0)
 
@@ -97,6 +102,28 @@ class QueryResults:
                 watched.pending = {}
             self._look(watched, changes)
 
+    def heard(self, marker: int) -> None:
+        """Every change that was committed before that marker was sent has been given to `changed`."""
+        if marker == self._marker:
+            self._heard.set()
+
+    def _listen_up(self) -> None:
+        """Wait until the listener has met all that was committed before now."""
+        self._heard.clear()
+        self._marker += 1
+        try:
+            connection = self._connect()
+            try:
+                connection.query(
+                    "select pg_catalog.pg_notify($1, $2)", [CHANNEL.encode(), b"[%d]" % self._marker]
+                )
+            finally:
+                connection.close()
+        except (PgError, PgGone) as error:
+            log.warning("changes may be told apart from their result: %s", error)
+            return
+        self._heard.wait(_HEARING_S)
+
     def _next(self) -> _Watched | None:
         return next((each for each in self._watched.values() if each.begun and each.pending), None)
 
@@ -110,19 +137,27 @@ class QueryResults:
             watched.digest = None
         same = watched.digest is not None and watched.digest == before
         if not same or any(change.operations & _ALWAYS for change in changes):
+            # The digest may show a later commit, whose changes then belong to this message. They stay pending:
+            # should the digest not have shown it, the next one will.
+            self._listen_up()
+            with self._lock:
+                told = {change.table: change for change in changes}
+                for change in watched.pending.values():
+                    told[change.table] = _joined(told.get(change.table), change)
             try:
-                watched.callback(changes)
+                watched.callback(list(told.values()))
             except OSError as error:
                 log.warning("a subscriber cannot be told of a change: %s", error)
 
     def _digest(self, query: RegisteredQuery) -> Row:
-        link = Link(self._connect, query.settings)
         try:
-            return link.query(_DIGEST.format(query.text), (), query.values, limit=0).fetch(1)[0]
+            link = Link(self._connect, query.settings)
+            try:
+                return link.query(_DIGEST.format(query.text), (), query.values, limit=0).fetch(1)[0]
+            finally:
+                link.close()
         except PgError as error:
             raise OracleError(3001, f"the registered query fails: {error}") from error
-        finally:
-            link.close()
 
 
 def _joined(one: TableChange | None, other: TableChange) -> TableChange:
