@@ -2,7 +2,8 @@
 
 wire/ knows only this file and `errors`; sql/, plsql/ and session.py implement it. Values inside the
 server are plain Python: NUMBER is Decimal (or int), BINARY_DOUBLE float, VARCHAR2, CHAR and LONG str,
-DATE and TIMESTAMP naive datetime, TIMESTAMP WITH TIME ZONE aware datetime, RAW bytes, INTERVAL DAY TO
+DATE and TIMESTAMP naive datetime, TIMESTAMP WITH TIME ZONE as zones.py
+says, TIMESTAMP WITH LOCAL TIME ZONE aware datetime, RAW bytes, INTERVAL DAY TO
 SECOND timedelta, INTERVAL YEAR TO MONTH IntervalYM, BOOLEAN bool, CLOB and BLOB Lob, REF CURSOR Cursor, JSON its
 text (str; what JSON has no form for as wire.oson says).
 NULL is None, and so is the empty string: it never exists inside the server.
@@ -123,7 +124,7 @@ class Cursor(Protocol):
     """An open result. Raw rows carry PostgreSQL's text form of each value (bytes), NULL as None.
 
     How the text of each type looks: NUMBER `123.45`, DATE and TIMESTAMP `2026-01-31 23:59:58.123456`,
-    TIMESTAMP_TZ the same in UTC with `+00`, RAW and BLOB `\\x0aff`, BOOLEAN `t`/`f`, BINARY_DOUBLE
+    TIMESTAMP_LTZ the same in UTC with `+00`, TIMESTAMP_TZ in UTC with a blank and the number of its zone, RAW and BLOB `\\x0aff`, BOOLEAN `t`/`f`, BINARY_DOUBLE
     shortest round-trip text or NaN, Infinity, -Infinity, INTERVAL_DS `[-]D HH:MM:SS.FFFFFF`, INTERVAL_YM
     signed months, ROWID its 18 characters, a nested CURSOR its number in `Session.cursors`.
     """

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from app.localdb import zones
 from app.localdb.contract import Column, IntervalYM, Lob, LobOrigin, OraType, StoredColumn
 from app.localdb.errors import OracleError, oracle_error
 
@@ -49,8 +50,9 @@ def _float(value: float) -> bytes:
 def _datetime(value: dt.datetime) -> bytes:
     if value.year < 1:
         raise oracle_error(1460)
-    text = value.isoformat(" ")
-    return text.encode()
+    if isinstance(value.tzinfo, zones.Zone):
+        return zones.to_text(value, value.tzinfo)
+    return value.isoformat(" ").encode()
 
 
 def _interval(value: dt.timedelta) -> bytes:
@@ -132,7 +134,14 @@ def _read_timestamp(value: bytes) -> dt.datetime:
         raise OracleError(1841, "(full) year must be between -4713 and +9999, and not be 0") from error
 
 
-def _read_timestamp_tz(value: bytes) -> dt.datetime:
+def _read_zoned(value: bytes) -> dt.datetime:
+    try:
+        return zones.from_text(value)
+    except ValueError as error:
+        raise OracleError(1841, "(full) year must be between -4713 and +9999, and not be 0") from error
+
+
+def _read_local(value: bytes) -> dt.datetime:
     return _read_timestamp(value).replace(tzinfo=dt.UTC)
 
 
@@ -163,8 +172,8 @@ _DECODERS: dict[OraType, Callable[[bytes], Any]] = {
     OraType.BINARY_DOUBLE: float,
     OraType.DATE: _read_timestamp,
     OraType.TIMESTAMP: _read_timestamp,
-    OraType.TIMESTAMP_TZ: _read_timestamp_tz,
-    OraType.TIMESTAMP_LTZ: _read_timestamp_tz,
+    OraType.TIMESTAMP_TZ: _read_zoned,
+    OraType.TIMESTAMP_LTZ: _read_local,
     OraType.RAW: lambda value: bytes.fromhex(value[2:].decode()),
     OraType.LONG_RAW: lambda value: bytes.fromhex(value[2:].decode()),
     OraType.INTERVAL_DS: _read_day_time,

@@ -381,7 +381,7 @@ def rows() -> Iterator[tuple[str, list[Any], list[tuple[Any, ...]]]]:
 
 
 def _moments(numbers: list[tuple[int, bool]]) -> Iterator[tuple[str, list[Any], list[tuple[Any, ...]]]]:
-    """Dates and timestamps. Those with a time zone are in the session's, which the driver takes from its own."""
+    """Dates and timestamps. Those with a local time zone are in the session's, which the driver takes from its own."""
     start = dt.datetime.fromisoformat("2002-12-09")
     precise = dt.datetime.fromisoformat("2009-12-14")
     yield (
@@ -462,4 +462,8 @@ def fill(connection: oracledb.Connection) -> None:
                 cursor.setinputsizes(*types)
             binds = ", ".join(f":{number}" for number in range(1, len(found[0]) + 1))
             cursor.executemany(f"insert into {table} values ({binds})", found)
+        # test_data_types_2300 looks for these moments 5:30 earlier by UTC than their clock shows
+        columns = ("TimestampTZCol", "NullableCol", "TimestampTZPrecisionCol")
+        moved = ", ".join(f"{name} = from_tz(cast({name} as timestamp), '+05:30')" for name in columns)
+        cursor.execute(f"update TestTimestampTZs set {moved}")
     connection.commit()

@@ -62,7 +62,6 @@ KNOWN = {
     "batch errors come in the order of their rows": "cursor_2722",
     "an expression's column is described as NOT NULL": "data_types_1000 data_types_2600",
     "years before Christ are not there": "data_types_1118",
-    "TIMESTAMP WITH TIME ZONE keeps the instant, not the zone": "data_types_2300",
 }
 _KNOWN = {f"test_{test}": reason for reason, tests in KNOWN.items() for test in tests.split()}
 

@@ -63,7 +63,7 @@ KINDS: list[tuple[Column, st.SearchStrategy[str]]] = [
     (Column("NV", OraType.VARCHAR2, size=40, national=True), st.text("aä🙂", max_size=9)),
     (Column("D", OraType.DATE), shown),
     (Column("T", OraType.TIMESTAMP, scale=6), shown),
-    (Column("Z", OraType.TIMESTAMP_TZ, scale=6), moments.map(lambda value: value.isoformat(" ") + "+00")),
+    (Column("Z", OraType.TIMESTAMP_TZ, scale=6), st.builds("{} {}".format, moments.map(lambda value: value.isoformat(" ")), st.sampled_from([0, 0, 330, -210, 1007]))),
     (Column("L", OraType.TIMESTAMP_LTZ, scale=6), st.just("2026-01-31 22:00:00.5+00")),
     (Column("B", OraType.BINARY_DOUBLE), st.floats(allow_nan=False).map(repr)),
     (Column("R", OraType.RAW, size=9), st.binary(max_size=9).map(lambda value: "\\x" + value.hex())),

@@ -194,22 +194,3 @@ def test_a_local_time_zone_is_the_sessions(connection: oracledb.Connection) -> N
     cursor.execute("alter session set time_zone = '+02:00'")
     row = cursor.execute("select to_char(a, 'HH24'), to_char(cast(a as date), 'HH24') from t").fetchone()
     assert row == ("14", "14")
-
-
-@pytest.mark.parametrize(
-    "expression",
-    [
-        "timestamp '2024-06-01 12:00:00 +05:30'",
-        "to_char(timestamp '2024-06-01 12:00:00 +05:30', 'TZH')",
-        "cast(timestamp '2024-06-01 12:00:00 +05:30' as date)",
-        "systimestamp at time zone 'Europe/Berlin'",
-        "current_timestamp",  # the session is not in UTC
-    ],
-)
-def test_a_zone_that_is_not_kept_is_not_shown(connection: oracledb.Connection, expression: str) -> None:
-    cursor = connection.cursor()
-    cursor.execute("alter session set time_zone = '+02:00'")
-    with pytest.raises(oracledb.DatabaseError) as caught:
-        cursor.execute(f"select {expression} from dual").fetchall()
-    assert code(caught) == 3001
-    assert "another zone than UTC" in str(caught.value)

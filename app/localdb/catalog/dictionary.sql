@@ -49,7 +49,8 @@ create or replace function concord_catalog.type_name(pg_type text, modifier inte
            when 'float4' then 'BINARY_FLOAT' when 'float8' then 'BINARY_DOUBLE' when 'bpchar' then 'CHAR'
            when 'clob' then 'CLOB' when 'blob' then 'BLOB' when 'bytea' then 'RAW' when 'date' then 'DATE'
            when 'timestamp' then 'TIMESTAMP(' || case when modifier < 0 then 6 else modifier end || ')'
-           when 'timestamptz' then 'TIMESTAMP(' || case when modifier < 0 then 6 else modifier end || ') WITH TIME ZONE'
+           when 'timestamptz' then 'TIMESTAMP(' || case when modifier < 0 then 6 else modifier end || ') WITH LOCAL TIME ZONE'
+           when 'zoned' then 'TIMESTAMP(' || case when modifier < 0 then 6 else modifier & 65535 end || ') WITH TIME ZONE'
            when 'interval' then 'INTERVAL DAY(2) TO SECOND(6)' when 'bool' then 'BOOLEAN' else 'VARCHAR2' end
 $$;
 

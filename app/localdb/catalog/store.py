@@ -435,8 +435,8 @@ def column_of_pg_type(name: str, pg_type: str, modifier: int) -> ColumnInfo:
         column.char_used = "C" if modifier >= 4 else "B"
     elif kind is OraType.RAW:
         column.size = 2000
-    elif kind in (OraType.TIMESTAMP, OraType.TIMESTAMP_TZ):
-        column.scale = modifier if modifier >= 0 else 6
+    elif kind in (OraType.TIMESTAMP, OraType.TIMESTAMP_TZ, OraType.TIMESTAMP_LTZ):
+        column.scale = modifier & 0xFFFF if modifier >= 0 else 6  # oracle.zoned: an interval's modifier
     elif kind is OraType.INTERVAL_DS:
         column.precision, column.scale = 2, 6
     return column
@@ -458,7 +458,8 @@ PG_TYPES = {
     "bytea": OraType.RAW,
     "date": OraType.DATE,
     "timestamp": OraType.TIMESTAMP,
-    "timestamptz": OraType.TIMESTAMP_TZ,
+    "timestamptz": OraType.TIMESTAMP_LTZ,
+    "zoned": OraType.TIMESTAMP_TZ,
     "interval": OraType.INTERVAL_DS,
     "bool": OraType.BOOLEAN,
     "json": OraType.JSON,

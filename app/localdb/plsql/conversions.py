@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from app.localdb.contract import OraType
 from app.localdb.plsql.code import Code, family
 from app.localdb.plsql.failures import CompileError
 from app.localdb.plsql.names import NameCompiler
@@ -41,6 +39,7 @@ class ConversionCompiler(NameCompiler):
 
     if TYPE_CHECKING:
         convert_by_sql: Callable[[Frame, Any, Type, Type], Any]
+        cast_by_sql: Callable[[Frame, Any, Type, Type], Any]
 
     def coerced(self, node: x.Expr, target: Type, s: Scope) -> Run:
         """The value of `node` as a variable of type `target` would hold it (a composite is not copied)."""
@@ -80,10 +79,10 @@ class ConversionCompiler(NameCompiler):
             return lambda f, value: (
                 fit(None) if value is None else fit(self.convert_by_sql(f, value, source, target))
             )
-        if a in "DT" and b == "Z":
-            return lambda f, value: target.fit(None if value is None else value.replace(tzinfo=_zone(f)))
-        if a == "Z" and b in "DT" and source.ora is OraType.TIMESTAMP_LTZ:
-            return lambda f, value: target.fit(None if value is None else value.astimezone(_zone(f)))
+        if "Z" in (a, b) and a in "DTZ" and b in "DTZ" and source.ora is not target.ora:
+            return lambda f, value: target.fit(
+                None if value is None else self.cast_by_sql(f, value, source, target)
+            )
         return None
 
     def steps(self, source: Type, target: Type) -> int | None:
@@ -140,10 +139,6 @@ class ConversionCompiler(NameCompiler):
             "n": INTEGER if all(t is INTEGER for t in known) else NUMBER,
             "s": VARCHAR2,
         }.get(family(first)) or _unconstrained(first)
-
-
-def _zone(frame: Frame) -> timezone:
-    return timezone(timedelta(minutes=frame.ctx.host.time_zone_minutes))
 
 
 def _unconstrained(type_: Scalar) -> Type:

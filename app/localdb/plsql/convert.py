@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, InvalidOperation, Overflow
 from typing import Any
 
+from app.localdb import zones
 from app.localdb.contract import IntervalYM, Lob
 from app.localdb.plsql.failures import failure, value_error
 
@@ -203,7 +204,7 @@ def to_raw(value: Any) -> bytes | None:
 
 
 def to_timestamp(value: Any) -> datetime | None:
-    """A naive time; a zone is dropped as Oracle does: the clock on the wall of that zone stays."""
+    """A naive time. One with a zone has gone through ConversionCompiler.conversion before."""
     if value is None:
         return None
     if not isinstance(value, datetime):
@@ -212,12 +213,21 @@ def to_timestamp(value: Any) -> datetime | None:
 
 
 def to_timestamp_tz(value: Any) -> datetime | None:
-    """A time with a zone; a naive one is taken as UTC, the local database's only host zone."""
+    """A time with a zone; one without is taken as UTC, the local database's only host zone."""
     if value is None:
         return None
     if not isinstance(value, datetime):
         raise value_error()
-    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+    return value if isinstance(value.tzinfo, zones.Zone) else value.replace(tzinfo=zones.UTC)
+
+
+def to_timestamp_ltz(value: Any) -> datetime | None:
+    """A moment, shown on the session's clock."""
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        raise value_error()
+    return value.replace(tzinfo=UTC)
 
 
 def round_fraction(moment: datetime, digits: int | None) -> datetime:

@@ -130,6 +130,10 @@ class SqlCompiler(ExpressionCompiler):
         """A time as text, or text as a time, by the session's NLS settings."""
         return convert_by_sql(frame.ctx.host, value, source, target)
 
+    def cast_by_sql(self, frame: Frame, value: Any, source: Type, target: Type) -> Any:
+        """A time with a zone as one without, or the other way round."""
+        return cast_by_sql(frame.ctx.host, value, source, target)
+
     # Statements
 
     def statement(
@@ -262,12 +266,26 @@ def convert_by_sql(host: Host, value: Any, source: Type, target: Type) -> Any:
         "I": "TO_DSINTERVAL",
         "Y": "TO_YMINTERVAL",
     }.get(family(target), "TO_CHAR")
+    call = x.Call(0, x.Name(0, (function,), (False,)), [x.Argument(0, x.BindRef(0, "1", 0))])
+    return _by_sql(host, value, source, function, call)
+
+
+def cast_by_sql(host: Host, value: Any, source: Type, target: Type) -> Any:
+    """`value` from one type of times to another, by CAST."""
+    name = {
+        OraType.DATE: "DATE",
+        OraType.TIMESTAMP: "TIMESTAMP",
+        OraType.TIMESTAMP_LTZ: "TIMESTAMP WITH LOCAL TIME ZONE",
+    }.get(target.ora or OraType.TIMESTAMP_TZ, "TIMESTAMP WITH TIME ZONE")
+    digits: list[int | None] = [] if name == "DATE" else [9]
+    return _by_sql(host, value, source, name, x.Cast(0, x.BindRef(0, "1", 0), x.TypeName(0, name, digits)))
+
+
+def _by_sql(host: Host, value: Any, source: Type, name: str, node: x.Expr) -> Any:
     cache = host.database.plsql.conversions
-    key = (function, source.ora, host.current_schema)
+    key = (name, source.ora, host.current_schema)
     compiled = cache.get(key)
     if compiled is None:
-        argument = x.BindRef(0, "1", 0)
-        call = x.Call(0, x.Name(0, (function,), (False,)), [x.Argument(0, argument)])
         ora = source.ora or OraType.VARCHAR2
-        compiled = cache[key] = host.compile_sql(_select(call), lambda node: Variable(ora, None))
+        compiled = cache[key] = host.compile_sql(_select(node), lambda node: Variable(ora, None))
     return host.query_values(compiled, [value], 1)[0][0]

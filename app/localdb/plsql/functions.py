@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from app.localdb import zones
 from app.localdb.contract import IntervalYM, Lob, OraType
 from app.localdb.errors import OracleError
 from app.localdb.plsql import convert, operators
@@ -399,7 +400,7 @@ def _constant(type_: Type, value: Callable[[Frame], Any]) -> Rule:
 
 
 def _now(frame: Frame) -> datetime:
-    return datetime.now(UTC)
+    return datetime.now(UTC).replace(tzinfo=zones.UTC)
 
 
 def _sysdate(frame: Frame) -> datetime:
@@ -414,7 +415,7 @@ def _sys_extract_utc(compiler: ExpressionCompiler, codes: list[Code], offset: in
 
     def utc(frame: Frame) -> Any:
         value = run(frame)
-        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+        return None if value is None else value.replace(tzinfo=None)
 
     return Code(utc, TIMESTAMP)
 

@@ -150,6 +150,8 @@ def arithmetic(op: str, left: Code, right: Code) -> Code | None:
     if times is None:
         return None
     apply, type_ = times
+    if type_ is TIMESTAMP_TZ and OraType.TIMESTAMP_LTZ in (left.type.ora, right.type.ora):
+        return None
     first = numeric(left) if a in "ns" else left.run
     second = numeric(right) if b in "ns" else right.run
     return Code(_lifted(apply, first, second), type_)
@@ -182,11 +184,7 @@ def _shift_back(moment: datetime, by: timedelta) -> datetime:
 
 
 def _apart(a: datetime, b: datetime) -> timedelta:
-    return _aware(a) - _aware(b)
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return a - b
 
 
 def _scale_interval(a: timedelta, factor: Any) -> timedelta:
@@ -206,8 +204,6 @@ _TIMES: dict[tuple[str, str, str], tuple[Callable[[Any, Any], Any], Type]] = {
     ("-", "D", "n"): (_minus_days, DATE),
     ("+", "T", "n"): (_plus_days, DATE),
     ("-", "T", "n"): (_minus_days, DATE),
-    ("+", "Z", "n"): (_plus_days, DATE),
-    ("-", "Z", "n"): (_minus_days, DATE),
     ("-", "D", "D"): (lambda a, b: convert.in_days(a - b), NUMBER),
     ("+", "D", "I"): (lambda a, b: _shift(a, b).replace(microsecond=0), DATE),
     ("-", "D", "I"): (lambda a, b: _shift_back(a, b).replace(microsecond=0), DATE),
@@ -223,7 +219,7 @@ _TIMES: dict[tuple[str, str, str], tuple[Callable[[Any, Any], Any], Type]] = {
     ("*", "I", "n"): (_scale_interval, INTERVAL_DS),
     ("*", "n", "I"): (lambda a, b: _scale_interval(b, a), INTERVAL_DS),
     ("/", "I", "n"): (_divide_interval, INTERVAL_DS),
-    **{("-", a, b): (_apart, INTERVAL_DS) for a in "DTZ" for b in "DTZ" if (a, b) != ("D", "D")},
+    **{("-", a, b): (_apart, INTERVAL_DS) for a, b in ("DT", "TD", "TT", "ZZ")},
 }
 
 
@@ -337,7 +333,7 @@ def _stripped(run: Run) -> Run:
 def _zoned(run: Run) -> Run:
     def zoned(frame: Frame) -> Any:
         value = run(frame)
-        return None if value is None else _aware(value)
+        return None if value is None else value if value.tzinfo else value.replace(tzinfo=UTC)
 
     return zoned
 

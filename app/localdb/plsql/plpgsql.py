@@ -33,7 +33,7 @@ PG_TYPES = {
     OraType.LONG: "text",
     OraType.DATE: "oracle.date",
     OraType.TIMESTAMP: "timestamp",
-    OraType.TIMESTAMP_TZ: "timestamptz",
+    OraType.TIMESTAMP_TZ: "oracle.zoned",
     OraType.TIMESTAMP_LTZ: "timestamptz",
     OraType.INTERVAL_DS: "interval",
     OraType.INTERVAL_YM: "interval",
@@ -87,7 +87,7 @@ class Translator:
 
     def compiled(self, source: object, offset: int, **flags: object) -> Compiled:
         try:
-            found = self.host.compile_sql(source, self.variable, text=self.lines.text, **flags)
+            found = self.host.compile_sql(source, self.variable, text=self.lines.text, native=True, **flags)
             if found.temporary:
                 raise unsupported("a temporary table in a trigger or a function that SQL calls", offset)
         except OracleError as error:

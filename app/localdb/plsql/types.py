@@ -129,6 +129,11 @@ def _fit_timestamp_tz(self: Scalar, value: Any) -> datetime | None:
     return None if moment is None else convert.round_fraction(moment, self.scale)
 
 
+def _fit_timestamp_ltz(self: Scalar, value: Any) -> datetime | None:
+    moment = convert.to_timestamp_ltz(value)
+    return None if moment is None else convert.round_fraction(moment, self.scale)
+
+
 def _fit_raw(self: Scalar, value: Any) -> bytes | None:
     data = convert.to_raw(value)
     if data is not None and len(data) > (self.size or MAX_STRING):
@@ -181,7 +186,7 @@ _FIT = {
     OraType.DATE: _fit_date,
     OraType.TIMESTAMP: _fit_timestamp,
     OraType.TIMESTAMP_TZ: _fit_timestamp_tz,
-    OraType.TIMESTAMP_LTZ: _fit_timestamp_tz,
+    OraType.TIMESTAMP_LTZ: _fit_timestamp_ltz,
     OraType.RAW: _fit_raw,
     OraType.LONG_RAW: _fit_raw,
     OraType.BOOLEAN: _fit_boolean,

@@ -7,7 +7,7 @@ What Oracle refuses is refused with Oracle's code and offset. What Oracle has an
 ORA-03001 and its name: object types, XMLTYPE, VECTOR, partitions, materialized views, database
 links, PIVOT, MODEL, flashback version queries, DML on inline views, disabled constraints, EXPLAIN PLAN.
 Values that cannot be kept are refused too: more than six decimals of a second, years before Christ. Known to differ:
-a TIMESTAMP WITH TIME ZONE column keeps the instant, not the zone; ORA_HASH has values of its own (Oracle's function
+ORA_HASH has values of its own (Oracle's function
 is not published); ORA_ROWSCN is kept for each row of every table, where Oracle needs ROWDEPENDENCIES.
 
 `compile` is the way in. A new function is one line in translate/functions.py, or a method in translate/calls.py.

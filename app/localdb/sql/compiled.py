@@ -26,7 +26,7 @@ class Param:
 
     Exactly one of `bind` (index into the sequence of Bind objects given to compile) and `ref` says where
     the value comes from. `pg_type` is the PostgreSQL type that the text casts it to: numeric, text,
-    oracle.date, timestamp, timestamptz, bytea, oracle.clob, oracle.blob, float8, float4, interval,
+    oracle.date, timestamp, oracle.zoned, timestamptz, bytea, oracle.clob, oracle.blob, float8, float4, interval,
     boolean; with `array` an array of it.
     """
 

@@ -41,6 +41,7 @@ def compile(
     stored: bool = False,
     locators: bool = False,
     text: str = "",
+    native: bool = False,
 ) -> Compiled:
     """Compile one statement, given as text, as tokens (a slice of a PL/SQL unit) or as a syntax tree.
 
@@ -48,10 +49,21 @@ def compile(
     is no column. `embedded`: inside PL/SQL, where RETURNING has no INTO. `add_rowid` appends the ROWID of the
     (first) locked table to the columns. `stored`: for a view or a table made of it, where values keep their
     PostgreSQL types and columns their names. `locators`: the rows tell where their LOBs are stored
-    (Column.stored). Raises OracleError with the offset in the text.
+    (Column.stored). `native`: for variables of PostgreSQL. Raises OracleError with the offset in the text.
     """
     asked = Circumstances(
-        catalog, user, current_schema, binds, resolve, play, embedded, add_rowid, stored, text, locators
+        catalog,
+        user,
+        current_schema,
+        binds,
+        resolve,
+        play,
+        embedded,
+        add_rowid,
+        stored,
+        text,
+        locators,
+        native,
     )
     if isinstance(source, n.Query):
         return _query(source, asked, [])
@@ -137,7 +149,9 @@ def _query(query: n.Query, asked: Circumstances, binds: list[str]) -> Compiled:
     hidden: list[str] = []
     if asked.locators and not any(translator.moments):
         hidden = _mark_stored(found.columns, relation.columns, relation.lobs)
-    found.pg_text = relation.sql if asked.stored else top_text(relation, translator.fresh("top"), hidden)
+    found.pg_text = (
+        relation.sql if asked.stored else top_text(relation, translator.fresh("top"), hidden, asked.native)
+    )
     found.params, found.tables, found.temporary = translator.params, translator.tables, translator.temporary
     found.as_of = _moment(translator.moments, asked)
     found.asks_scn = "current_scn" in found.pg_text.lower()
@@ -193,13 +207,13 @@ def _mark_stored(
     return hidden
 
 
-def top_text(relation: Relation, alias: str, hidden: Sequence[str] = ()) -> str:
+def top_text(relation: Relation, alias: str, hidden: Sequence[str], native: bool) -> str:
     """The query as the client gets it: intervals and ROWIDs as text, columns without names, then `hidden`."""
-    items = [shown(column.ex) for column in relation.columns]
+    items = [shown(column.ex, native) for column in relation.columns]
     changed = any(a.sql != b.ex.sql for a, b in zip(items, relation.columns, strict=True))
     if changed and (relation.fixed is not None or relation.distinct):
         outer = relation.wrapped(alias)
-        texts = [shown(column.ex).sql for column in outer.columns]
+        texts = [shown(column.ex, native).sql for column in outer.columns]
         return f"SELECT {', '.join(texts)}{outer.suffix}"
     if relation.fixed is not None:
         return relation.sql

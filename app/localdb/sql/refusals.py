@@ -173,6 +173,7 @@ TEXTS = {
     30002: "SYS_CONNECT_BY_PATH function not allowed here",
     30003: "illegal parameter in SYS_CONNECT_BY_PATH function",
     30006: "resource busy; acquire with WAIT timeout expired",
+    30084: "invalid data type for datetime primary with time zone modifier",
     30076: "invalid extract field for extract source",
     30081: "invalid data type for datetime/interval arithmetic",
     30088: "datetime/interval precision is out of range",

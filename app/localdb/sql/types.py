@@ -22,6 +22,7 @@ class Family(StrEnum):
     DATE = "date"
     TIMESTAMP = "timestamp"
     ZONED = "zoned"
+    LOCAL = "local"
     INTERVAL_DS = "interval ds"
     INTERVAL_YM = "interval ym"
     RAW = "raw"
@@ -31,14 +32,6 @@ class Family(StrEnum):
     BOOLEAN = "boolean"
     JSON = "json"
     CURSOR = "cursor"
-
-
-class Zone(StrEnum):
-    """What is known of the zone of a TIMESTAMP WITH TIME ZONE. A column keeps the instant and shows it in UTC."""
-
-    UTC = "utc"
-    SESSION = "session"
-    OTHER = "other"
 
 
 FAMILIES = {
@@ -53,7 +46,7 @@ FAMILIES = {
     OraType.DATE: Family.DATE,
     OraType.TIMESTAMP: Family.TIMESTAMP,
     OraType.TIMESTAMP_TZ: Family.ZONED,
-    OraType.TIMESTAMP_LTZ: Family.ZONED,
+    OraType.TIMESTAMP_LTZ: Family.LOCAL,
     OraType.INTERVAL_DS: Family.INTERVAL_DS,
     OraType.INTERVAL_YM: Family.INTERVAL_YM,
     OraType.RAW: Family.RAW,
@@ -77,7 +70,7 @@ PG_TYPES = {
     OraType.BINARY_DOUBLE: "float8",
     OraType.DATE: "oracle.date",
     OraType.TIMESTAMP: "timestamp",
-    OraType.TIMESTAMP_TZ: "timestamptz",
+    OraType.TIMESTAMP_TZ: "oracle.zoned",
     OraType.TIMESTAMP_LTZ: "timestamptz",
     OraType.INTERVAL_DS: "interval",
     OraType.INTERVAL_YM: "interval",
@@ -95,6 +88,7 @@ LARGE = (Family.CLOB, Family.BLOB, Family.JSON)  # neither compared nor indexed
 FAMILY_NAMES = {
     Family.NULL: "CHAR", Family.NUMBER: "NUMBER", Family.FLOAT: "BINARY_DOUBLE", Family.TEXT: "CHAR",
     Family.DATE: "DATE", Family.TIMESTAMP: "TIMESTAMP", Family.ZONED: "TIMESTAMP WITH TIME ZONE",
+    Family.LOCAL: "TIMESTAMP WITH LOCAL TIME ZONE",
     Family.INTERVAL_DS: "INTERVAL DAY TO SECOND", Family.INTERVAL_YM: "INTERVAL YEAR TO MONTH",
     Family.RAW: "BINARY", Family.CLOB: "CLOB", Family.BLOB: "BLOB", Family.ROWID: "ROWID",
     Family.BOOLEAN: "BOOLEAN", Family.JSON: "JSON", Family.CURSOR: "CURSER",
@@ -119,8 +113,6 @@ class Ty:
     is_json: bool = False
     # of a NUMBER: at most so many digits before and behind the point, when that is known
     digits: tuple[int, int] | None = field(default=None, compare=False)
-    # of a TIMESTAMP WITH TIME ZONE: its zone is UTC, the session's (which may be), or another
-    zone: Zone = field(default=Zone.UTC, compare=False)
 
     @property
     def family(self) -> Family:
@@ -277,28 +269,15 @@ def pg_type(ty: Ty) -> str:
         return f"bpchar({ty.chars})" if ty.bpchar else "text"
     if kind is OraType.TIMESTAMP:
         return f"timestamp({min(ty.scale, 6)})"
-    if kind in (OraType.TIMESTAMP_TZ, OraType.TIMESTAMP_LTZ):
+    if kind is OraType.TIMESTAMP_TZ:
+        return f"oracle.zoned(32767,{min(ty.scale, 6)})"
+    if kind is OraType.TIMESTAMP_LTZ:
         return f"timestamptz({min(ty.scale, 6)})"
     if kind is OraType.ROWID or kind is OraType.UROWID:
         return "bigint"
     if kind is None:
         return "text"
     return PG_TYPES[kind]
-
-
-def is_utc(zone: str) -> bool:
-    """Whether a time zone as written is UTC."""
-    return zone.strip().upper() in (
-        "UTC",
-        "GMT",
-        "Z",
-        "+00:00",
-        "-00:00",
-        "+0:00",
-        "0:00",
-        "00:00",
-        "ETC/UTC",
-    )
 
 
 def quote(name: str) -> str:

@@ -20,7 +20,7 @@ from app.localdb.datarows import HEAD, DataRows
 from app.localdb.wire.columns import LARGEST, NO_VALUES, Bytes, Values, array, joined
 from app.localdb.wire.constants import MAX_SHORT, Message
 from app.localdb.wire.numbers import ZERO
-from app.localdb.wire.times import UTC_OFFSET
+from app.localdb.wire.times import encode_zone
 
 OneByOne = Callable[[Sequence[bytes | None]], list[Iterable[bytes]]]
 
@@ -141,13 +141,18 @@ def _number(values: Values) -> Any:
 
 
 def _moment(values: Values, *, zoned: bool = False, fractional: bool = True) -> Any:
-    """See wire.times for the form. The text is `YYYY-MM-DD HH:MM:SS[.ffffff]`, `+00` behind it when `zoned`."""
+    """See wire.times for the form. The text is `YYYY-MM-DD HH:MM:SS[.ffffff]`, a blank and
+    the number of the zone behind it when `zoned`: here the same for all."""
     content, offsets = values.present()
     if zoned:
-        tails = content[offsets[1:, None] - np.arange(3, 0, -1)]
-        if (tails != np.frombuffer(b"+00", np.uint8)).any():
+        zone = bytes(content[: offsets[1]]).rpartition(b" ")[2]
+        width = len(zone) + 1
+        if np.diff(offsets).min() < _TO_SECONDS + width:
             return None
-        content, offsets = values.present(after=3)
+        tails = content[offsets[1:, None] - np.arange(width, 0, -1)]
+        if (tails != np.frombuffer(b" " + zone, np.uint8)).any():
+            return None
+        content, offsets = values.present(after=width)
     lengths = np.diff(offsets)
     if lengths.min() < _TO_SECONDS or lengths.max() > _TIMESTAMP:
         return None
@@ -178,7 +183,7 @@ def _moment(values: Values, *, zoned: bool = False, fractional: bool = True) -> 
         matrix[11 - place] = fraction >> (8 * place) & 0xFF
     if not zoned:
         return _cut(matrix[:12], kept[:12])
-    matrix[12:] = np.frombuffer(UTC_OFFSET, np.uint8)[:, None]
+    matrix[12:] = np.frombuffer(encode_zone(int(zone)), np.uint8)[:, None]
     return _cut(matrix, kept)
 
 

@@ -1,7 +1,8 @@
 """DATE, TIMESTAMP and INTERVAL values, to and from their wire form.
 
 A date is century + 100, year of century + 100, month, day, hour + 1, minute + 1, second + 1; a timestamp
-adds nanoseconds (4 bytes), one with time zone is in UTC and adds hour + 20 and minute + 60 of its offset.
+adds nanoseconds (4 bytes), one with time zone is in UTC and adds hour + 20 and minute + 60 of its offset, or the
+number of its region in 14 bits under the highest. Those numbers are this database's own.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from app.localdb import zones
 from app.localdb.contract import IntervalYM
 from app.localdb.errors import OracleError
 
 MIDDLE = 0x80000000  # zero of the days, years and nanoseconds of an interval
 OFFSET = 60  # zero of its hours, minutes, seconds and months
-UTC_OFFSET = bytes((20, 60))
+_REGION = 0x80
 
 
 class _Days(dict[bytes, bytes]):
@@ -58,11 +60,28 @@ def encode_timestamp_text(text: bytes) -> bytes:
 
 
 def encode_zoned_text(text: bytes) -> bytes:
-    """13 bytes of a text in UTC (`...+00`)."""
-    if not text.endswith(b"+00") and not text.endswith(b"+00 BC"):
-        raise OracleError(1877, "string is too long for internal buffer")
-    encoded = encode_timestamp_text(text)
-    return (encoded if len(encoded) == 11 else encoded + bytes(4)) + UTC_OFFSET
+    """13 bytes of a text in UTC with the number of its zone behind a blank."""
+    moment, _, zone = text.rpartition(b" ")
+    encoded = encode_timestamp_text(moment)
+    return (encoded if len(encoded) == 11 else encoded + bytes(4)) + encode_zone(int(zone))
+
+
+def encode_zone(number: int) -> bytes:
+    """2 bytes of a zone's number (zones.Zone)."""
+    if abs(number) > zones.LARGEST_OFFSET:
+        return bytes((_REGION | number >> 6, (number & 0x3F) << 2))
+    hours = int(number / 60)
+    return bytes((20 + hours, 60 + number - hours * 60))
+
+
+def decode_zone(raw: bytes) -> zones.Zone:
+    """The zone of its 2 bytes; none at all counts as UTC. Raises ORA-01882 for a region not of this database's."""
+    if raw[0] & _REGION:
+        number = (raw[0] & 0x7F) << 6 | raw[1] >> 2
+        if number <= zones.LARGEST_OFFSET:
+            raise OracleError(1882, "timezone region not found")
+        return zones.Zone(number)
+    return zones.Zone((raw[0] - 20) * 60 + raw[1] - 60 if any(raw) else 0)
 
 
 def encode_local_text(text: bytes, zone_minutes: int) -> bytes:
@@ -103,17 +122,14 @@ def encode_timestamp(value: datetime) -> bytes:
 
 
 def encode_zoned(value: datetime) -> bytes:
-    """13 bytes: UTC, and the value's own offset. A naive value counts as UTC."""
-    offset = value.utcoffset() or timedelta()
-    moment = value.replace(tzinfo=None) - offset
-    minutes = int(offset.total_seconds() // 60)
-    hours = int(minutes / 60)
-    zone = bytes((20 + hours, 60 + minutes - hours * 60))
+    """13 bytes: UTC, and the value's zone. A naive value counts as UTC."""
+    moment = value if isinstance(value.tzinfo, zones.Zone) or value.tzinfo is None else value.astimezone(UTC)
+    zone = encode_zone(zones.of(value).number)
     return encode_date(moment) + (moment.microsecond * 1000).to_bytes(4, "big") + zone
 
 
 def decode_date(raw: bytes) -> datetime:
-    """A naive datetime of 7 or 11 bytes, an aware one (UTC) of 13. Raises OracleError ORA-01858."""
+    """A naive datetime of 7 or 11 bytes, one with its zone (zones.py) of 13. Raises OracleError ORA-01858."""
     try:
         value = datetime(  # noqa: DTZ001
             (raw[0] - 100) * 100 + raw[1] - 100, raw[2], raw[3], raw[4] - 1, raw[5] - 1, raw[6] - 1,
@@ -121,7 +137,13 @@ def decode_date(raw: bytes) -> datetime:
         )  # fmt: skip
     except (ValueError, IndexError) as error:
         raise OracleError(1858, "a non-numeric character was found where a numeric was expected") from error
-    return value.replace(tzinfo=UTC) if len(raw) > 11 else value
+    return value.replace(tzinfo=decode_zone(raw[11:13])) if len(raw) > 12 else value
+
+
+def decode_zoned(raw: bytes) -> datetime:
+    """A value with its zone; what comes without one (7 or 11 bytes) counts as UTC."""
+    value = decode_date(raw)
+    return value if value.tzinfo is not None else value.replace(tzinfo=zones.UTC)
 
 
 def encode_interval_ds(value: timedelta) -> bytes:

@@ -191,99 +191,41 @@ create function oracle.session_time_zone() returns text
     language sql stable parallel safe
     return coalesce(nullif(current_setting('oracle.time_zone', true), ''), '+00:00');
 
--- Minutes east of UTC of '+02:00'; NULL for a region.
-create function oracle.zone_minutes(zone text) returns integer
-    language plpgsql immutable strict parallel safe as $$
-declare
-    part text[] := regexp_match(btrim(zone), '^([+-]?)(\d{1,2}):(\d{2})$');
-    minutes integer;
-begin
-    if part is null then
-        return null;
-    end if;
-    minutes := part[2]::integer * 60 + part[3]::integer;
-    if part[3]::integer > 59 then
-        raise exception using errcode = 'ORA00', message = 'ORA-01875: time zone minute must be between -59 and 59';
-    end if;
-    minutes := case when part[1] = '-' then - minutes else minutes end;
-    if minutes not between -959 and 959 then
-        raise exception using errcode = 'ORA00', message = 'ORA-01874: time zone hour must be between -15 and 15';
-    end if;
-    return minutes;
-end
-$$;
+create function oracle.session_zone() returns integer
+    language sql stable parallel safe
+    return case oracle.session_time_zone() when '+00:00' then 0 else oracle.zone_number(oracle.session_time_zone()) end;
 
--- A region under PostgreSQL's name for it.
-create function oracle.region(zone text) returns text
-    language plpgsql stable strict parallel safe as $$
-declare
-    found text;
-begin
-    select name into found from pg_timezone_names where lower(name) = lower(btrim(zone));
-    if found is null then
-        raise exception using errcode = 'ORA00', message = 'ORA-01882: timezone region not found';
-    end if;
-    return found;
-end
-$$;
-
--- The moment at which clocks in `zone` show `value`.
-create function oracle.from_tz(value timestamp, zone text) returns timestamptz
-    language plpgsql stable strict parallel safe as $$
-declare
-    minutes integer := oracle.zone_minutes(zone);
-begin
-    if minutes is null then
-        return value at time zone oracle.region(zone);
-    end if;
-    return (value - make_interval(mins => minutes)) at time zone 'UTC';
-end
-$$;
-
--- What clocks in `zone` show at a moment.
-create function oracle.time_in_zone(value timestamptz, zone text) returns timestamp
-    language plpgsql stable strict parallel safe as $$
-declare
-    minutes integer := oracle.zone_minutes(zone);
-begin
-    if minutes is null then
-        return value at time zone oracle.region(zone);
-    end if;
-    return (value at time zone 'UTC') + make_interval(mins => minutes);
-end
-$$;
-
--- A value in the session's time zone, where the zone itself matters.
-create function oracle.utc_only(value timestamptz) returns timestamptz
-    language plpgsql stable strict parallel safe as $$
-begin
-    if oracle.session_time_zone() not in ('+00:00', '-00:00', '00:00', 'UTC', 'GMT', 'Etc/UTC') then
-        raise exception using errcode = 'ORA00', message = 'ORA-03001: unimplemented feature: a TIMESTAMP WITH TIME ZONE'
-            ' in another zone than UTC (here the session''s) is not supported by the local database';
-    end if;
-    return value;
-end
-$$;
-
+-- TIMESTAMP WITH LOCAL TIME ZONE is a moment (timestamptz), shown on the clock of the session.
 create function oracle.local_time(timestamptz) returns timestamp
     language sql stable parallel safe
     return case when oracle.session_time_zone() in ('+00:00', 'UTC') then $1 at time zone 'UTC'
-                else oracle.time_in_zone($1, oracle.session_time_zone()) end;
+                else oracle.clock_in($1 at time zone 'UTC', oracle.session_zone()) end;
 
-create function oracle.with_zone(timestamp) returns timestamptz
+-- A clock's reading in the session's zone.
+create function oracle.with_zone(timestamp) returns oracle.zoned
     language sql stable parallel safe
-    return case when oracle.session_time_zone() in ('+00:00', 'UTC') then $1 at time zone 'UTC'
-                else oracle.from_tz($1, oracle.session_time_zone()) end;
+    return oracle.zoned_of($1, oracle.session_zone());
 
-create function oracle.offset_text(minutes integer) returns text
+create function oracle.in_session_zone(timestamptz) returns oracle.zoned
+    language sql stable parallel safe
+    return oracle.zoned_at($1 at time zone 'UTC', oracle.session_zone());
+
+create function oracle.in_zone(oracle.zoned, text) returns oracle.zoned
     language sql immutable parallel safe
-    return case when minutes < 0 then '-' else '+' end || lpad((abs(minutes) / 60)::text, 2, '0') || ':'
-        || lpad((abs(minutes) % 60)::text, 2, '0');
+    return oracle.zoned_at(oracle.utc($1), oracle.zone_number($2));
+
+create function oracle.from_tz(timestamp, text) returns oracle.zoned
+    language sql immutable parallel safe
+    return oracle.zoned_of($1, oracle.zone_number($2));
+
+-- A value plus months on its own clock.
+create function oracle.zoned_add_ym(oracle.zoned, interval) returns oracle.zoned
+    language sql immutable strict parallel safe
+    return oracle.zoned_of(oracle.add_ym(oracle.clock($1), $2), oracle.zone_number($1));
 
 create function oracle.tz_offset(zone text) returns text
     language sql stable strict parallel safe
-    return oracle.offset_text((extract(epoch from oracle.time_in_zone(statement_timestamp(), $1)
-                                              - (statement_timestamp() at time zone 'UTC')) / 60)::integer);
+    return oracle.offset_text(oracle.offset_of(oracle.zoned_at(statement_timestamp() at time zone 'UTC', oracle.zone_number($1))));
 
 -- ROUND and TRUNC -------------------------------------------------------------------------------------------------
 

@@ -68,12 +68,8 @@ begin
                 word := case word when 'FF' then '6' else substr(word, 3) end;
                 result := result || 'FF' || least(word::integer, 6)
                     || case when word::integer > 6 then '"' || repeat('0', word::integer - 6) || '"' else '' end;
-            when word in ('TZH', 'TZM') and kind = 'Z' then
-                result := result || word;
-            when word = 'TZR' and kind = 'Z' then
-                result := result || '"+00:00"'; -- moments are kept in UTC
-            when word = 'TZD' and kind = 'Z' then
-                null; -- an offset has no abbreviation
+            when word in ('TZH', 'TZM', 'TZR', 'TZD') and kind = 'Z' then
+                result := result || '"' || E'\x02' || right(word, 1) || '"'; -- see format_datetime
             when word in ('SP', 'SPTH', 'THSP', 'YEAR', 'SYEAR', 'E', 'EE') then
                 raise exception using errcode = 'ORA00',
                     message = format('ORA-03001: unimplemented feature: the format element %s', word);
@@ -94,9 +90,27 @@ create function oracle.format_datetime(timestamp, text) returns text
     language sql stable parallel safe
     return case when position(E'\x01' in $2) > 0 then oracle.five_digits(to_char($1, $2)) else nullif(to_char($1, $2), '') end;
 
-create function oracle.format_datetime(timestamptz, text) returns text
-    language sql stable parallel safe
-    return case when position(E'\x01' in $2) > 0 then oracle.five_digits(to_char($1, $2)) else nullif(to_char($1, $2), '') end;
+-- What the elements of the zone show, where datetime_format marked them.
+create function oracle.show_zone(shown text, value oracle.zoned) returns text
+    language plpgsql stable strict as $$
+declare
+    away text := oracle.offset_text(oracle.offset_of(value));
+begin
+    shown := replace(shown, E'\x02H', left(away, 3));
+    shown := replace(shown, E'\x02M', right(away, 2));
+    shown := replace(shown, E'\x02R', oracle.zone_text(oracle.zone_number(value)));
+    if position(E'\x02D' in shown) > 0 then
+        shown := replace(shown, E'\x02D', coalesce(oracle.zone_abbreviation(value), ''));
+    end if;
+    return nullif(shown, '');
+end
+$$;
+
+create function oracle.format_datetime(oracle.zoned, text) returns text
+    language sql stable
+    return case when position(E'\x02' in $2) > 0
+                then oracle.show_zone(oracle.format_datetime(oracle.clock($1), $2), $1)
+                else oracle.format_datetime(oracle.clock($1), $2) end;
 
 -- Without a format: the session's.
 create function oracle.to_char(oracle.date) returns text
@@ -112,9 +126,9 @@ create function oracle.to_char(timestamp) returns text
            when 'DD-MON-RR HH.MI.SSXFF AM' then to_char($1, 'DD-MON-YY HH.MI.SS.FF6 AM')
            else oracle.format_datetime($1, oracle.datetime_format(current_setting('oracle.nls_timestamp_format'), 'T')) end;
 
-create function oracle.to_char(timestamptz) returns text
-    language sql stable parallel safe
+create function oracle.to_char(oracle.zoned) returns text
+    language sql stable
     return case coalesce(nullif(current_setting('oracle.nls_timestamp_tz_format', true), ''), 'DD-MON-RR HH.MI.SSXFF AM TZR')
-           when 'DD-MON-RR HH.MI.SSXFF AM TZR' then to_char($1, 'DD-MON-YY HH.MI.SS.FF6 AM "+00:00"')
+           when 'DD-MON-RR HH.MI.SSXFF AM TZR'
+           then to_char(oracle.clock($1), 'DD-MON-YY HH.MI.SS.FF6 AM ') || oracle.zone_text(oracle.zone_number($1))
            else oracle.format_datetime($1, oracle.datetime_format(current_setting('oracle.nls_timestamp_tz_format'), 'Z')) end;
-

@@ -36,7 +36,8 @@ end
 $$;
 
 -- Reads a text by a format model: the clock's reading, and the zone when there is one.
-create function oracle.read_datetime(value text, format text, kind text, out stamp timestamp, out zone text)
+create function oracle.read_datetime(value text, format text, kind text, out stamp timestamp, out zone text,
+                                     out abbreviation text)
     language plpgsql stable strict parallel safe as $$
 declare
     months constant text[] := array['JANUARY', 'FEBRUARY', 'MARCH', 'APRIL', 'MAY', 'JUNE', 'JULY', 'AUGUST', 'SEPTEMBER',
@@ -209,12 +210,14 @@ begin
                 perform oracle.bad_date('01846');
             end if;
         elsif word in ('TZR', 'TZD') then
-            digits := substring(rest from '^[+-]?\d{1,2}:\d{2}|^[A-Za-z][A-Za-z0-9_/+-]*');
+            digits := substring(rest from case word when 'TZD' then '^[A-Za-z]+' else '^[+-]?\d{1,2}:\d{2}|^[A-Za-z][A-Za-z0-9_/+-]*' end);
             if digits is null then
                 perform oracle.bad_date('01857');
             end if;
             if word = 'TZR' then
                 zone := digits;
+            else
+                abbreviation := digits;
             end if;
             rest := substr(rest, length(digits) + 1);
         elsif word = 'Y,YYY' then
@@ -399,16 +402,18 @@ create function oracle.to_date(text) returns oracle.date
     language sql stable strict parallel safe
     return oracle.to_date($1, coalesce(nullif(current_setting('oracle.nls_date_format', true), ''), 'DD-MON-RR'));
 
-create function oracle.to_timestamp_tz(value text, format text) returns timestamptz
+create function oracle.to_timestamp_tz(value text, format text) returns oracle.zoned
     language plpgsql stable strict parallel safe as $$
 declare
     read record := oracle.read_datetime(value, format, 'Z');
+    found oracle.zoned := oracle.zoned_of(read.stamp, coalesce(oracle.zone_number(read.zone), oracle.session_zone()));
 begin
-    return oracle.from_tz(read.stamp, coalesce(read.zone, oracle.session_time_zone()));
+    return case when read.abbreviation is null or abs(oracle.zone_number(found)) < 1000 then found
+                else oracle.with_abbreviation(found, read.abbreviation) end;
 end
 $$;
 
-create function oracle.to_timestamp_tz(text) returns timestamptz
+create function oracle.to_timestamp_tz(text) returns oracle.zoned
     language sql stable strict parallel safe
     return oracle.to_timestamp_tz($1,
         coalesce(nullif(current_setting('oracle.nls_timestamp_tz_format', true), ''), 'DD-MON-RR HH.MI.SSXFF AM TZR'));
@@ -440,7 +445,7 @@ begin
 end
 $$;
 
-create function oracle.to_timestamp_tz(value text, format text, parameters text) returns timestamptz
+create function oracle.to_timestamp_tz(value text, format text, parameters text) returns oracle.zoned
     language plpgsql stable parallel safe as $$
 begin
     perform oracle.checked_language(parameters);

@@ -163,6 +163,10 @@ create function oracle.json_time(oracle.date) returns text
     language sql immutable strict parallel safe
     return '"' || to_char($1::timestamp, 'YYYY-MM-DD"T"HH24:MI:SS') || '"';
 
+create function oracle.json_time(oracle.zoned) returns text
+    language sql immutable strict parallel safe
+    return '"' || to_char(oracle.utc($1), 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z"';
+
 create function oracle.json_time(timestamptz) returns text
     language sql immutable strict parallel safe
     return '"' || to_char($1 at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z"';

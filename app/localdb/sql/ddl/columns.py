@@ -346,7 +346,7 @@ class ColumnsDdl(DdlBase):
         head = f"constraint {quote(found.name)} "
         keys = ", ".join(quote(name) for name in found.columns)
         for name in found.columns if found.kind != "R" else ():
-            if columns[name][0].family in LARGE:
+            if columns[name][0].family in (*LARGE, Family.ZONED):
                 raise refuse(2329, found.offset, FAMILY_NAMES[columns[name][0].family])
         if found.kind == "P":
             return f"{head}primary key ({keys}){found.deferrable}"
@@ -430,8 +430,9 @@ def _describe(change: ColumnChange, ty: Ty, written: n.TypeName | None) -> None:
     elif ty.type in (OraType.TIMESTAMP, OraType.TIMESTAMP_TZ, OraType.TIMESTAMP_LTZ):
         change.scale = ty.scale
         change.type_text = change.type_text.replace("TIMESTAMP", f"TIMESTAMP({ty.scale})", 1)
-        if ty.type is OraType.TIMESTAMP_TZ and written is None:
-            change.type_text = f"TIMESTAMP({ty.scale}) WITH TIME ZONE"
+        if ty.type is not OraType.TIMESTAMP and written is None:
+            local = "LOCAL " if ty.type is OraType.TIMESTAMP_LTZ else ""
+            change.type_text = f"TIMESTAMP({ty.scale}) WITH {local}TIME ZONE"
     elif ty.type is OraType.INTERVAL_DS:
         change.precision, change.scale = ty.precision, ty.scale
         change.type_text = f"INTERVAL DAY({ty.precision}) TO SECOND({ty.scale})"

@@ -31,6 +31,7 @@ class Circumstances:
     stored: bool = False
     text: str = ""
     locators: bool = False
+    native: bool = False
 
 
 class Base:
@@ -112,7 +113,7 @@ class Base:
             return Ex(sql, Ty(kind, size=chars, chars=chars, national=national))
         if family is Family.NUMBER:
             return Ex(sql, Ty(OraType.NUMBER))
-        scale = 9 if family in (Family.TIMESTAMP, Family.ZONED, Family.INTERVAL_DS) else -127
+        scale = 9 if family in (Family.TIMESTAMP, Family.ZONED, Family.LOCAL, Family.INTERVAL_DS) else -127
         return Ex(sql, Ty(kind, size=size, scale=scale))
 
 

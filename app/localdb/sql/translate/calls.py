@@ -41,7 +41,6 @@ _CODES: dict[str, Callable[[Ex, int], Ex]] = {
     "y": c.to_interval_ym,
     "a": c.same,
 }
-_DATETIME = (Family.DATE, Family.TIMESTAMP, Family.ZONED)
 # Functions of supplied packages that SQL may call; a leading SYS. is the owner.
 _PACKAGES = frozenset(
     ["DBMS_RANDOM", "UTL_RAW", "DBMS_LOB", "DBMS_UTILITY", "DBMS_FLASHBACK", "DBMS_DEBUG_JDWP"]
@@ -256,7 +255,7 @@ class Calls(Json):
         values = self._arguments(node, 1, 2)
         name = str(_function_name(node.target)).lower()
         family = values[0].ty.family
-        if family in _DATETIME:
+        if family in c.DATETIME:
             day = c.to_date(values[0]).sql
             model = f", {c.to_text(values[1]).sql}" if len(values) > 1 else ""
             return Ex(f"oracle.{name}({day}{model})", DATE, values[0].nullable)
@@ -293,11 +292,10 @@ class Calls(Json):
         format_ = c.to_text(values[1], node.args[1].offset).sql
         if family in (Family.NUMBER, Family.FLOAT, Family.NULL):
             return Ex(f"oracle.to_char({c.to_number(value).sql}, {format_})", varchar2(255, 255))
-        if family in (Family.DATE, Family.TIMESTAMP, Family.ZONED):
+        if family in c.DATETIME:
             # the format is rewritten once, when PostgreSQL plans the statement
             if value.ty.type is OraType.TIMESTAMP_LTZ:
                 value = c.to_timestamp(value)
-            value = c.in_utc(value, node.args[0].offset)
             argument = f"({value.sql})::timestamp" if family is Family.DATE else value.sql
             kind = {Family.DATE: "D", Family.TIMESTAMP: "T", Family.ZONED: "Z"}[value.ty.family]
             sql = f"oracle.format_datetime({argument}, oracle.datetime_format({format_}, '{kind}'))"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from app.localdb.contract import OraType
 from app.localdb.errors import OracleError
-from app.localdb.sql.refusals import refuse, unsupported
+from app.localdb.sql.refusals import refuse
 from app.localdb.sql.types import (
     BLOB,
     CLOB,
@@ -24,12 +23,12 @@ from app.localdb.sql.types import (
     RAW,
     ROWID,
     TIMESTAMP,
+    TIMESTAMP_LTZ,
     TIMESTAMP_TZ,
     VARCHAR2,
     Ex,
     Family,
     Ty,
-    Zone,
     varchar2,
 )
 
@@ -37,6 +36,7 @@ NULL_EX = Ex("NULL", NULL)
 # How many characters the text form of a type can have.
 _TEXT_SIZES = {
     Family.NUMBER: 40, Family.FLOAT: 40, Family.DATE: 75, Family.TIMESTAMP: 75, Family.ZONED: 75,
+    Family.LOCAL: 75,
     Family.INTERVAL_DS: 30, Family.INTERVAL_YM: 15, Family.ROWID: 18, Family.BOOLEAN: 5,
 }  # fmt: skip
 
@@ -57,8 +57,8 @@ def to_text(ex: Ex, offset: int = 0) -> Ex:
         return Ex("NULL::text", VARCHAR2)
     if family is Family.CLOB:
         return Ex(f"({sql})::text", Ty(OraType.VARCHAR2, size=4000, chars=4000), ex.nullable)
-    if family is Family.ZONED:
-        sql = in_utc(ex, offset).sql if ty.type is OraType.TIMESTAMP_TZ else f"oracle.local_time({sql})"
+    if family is Family.LOCAL:
+        sql = f"oracle.local_time({sql})"
     function = _TEXT_FUNCTIONS.get(family)
     if function is None:
         raise mismatch(Family.TEXT, family, offset)
@@ -74,6 +74,7 @@ _TEXT_FUNCTIONS = {
     Family.DATE: "oracle.to_char",
     Family.TIMESTAMP: "oracle.to_char",
     Family.ZONED: "oracle.to_char",
+    Family.LOCAL: "oracle.to_char",
     Family.INTERVAL_DS: "oracle.ds_text",
     Family.INTERVAL_YM: "oracle.ym_text",
     Family.RAW: "oracle.rawtohex",
@@ -114,13 +115,13 @@ def to_float(ex: Ex, offset: int = 0) -> Ex:
 
 
 def to_date(ex: Ex, offset: int = 0) -> Ex:
-    """As DATE: fractions of seconds are cut off, a zone is converted to the session's."""
+    """As DATE: fractions of seconds are cut off."""
     family = ex.ty.family
     if family is Family.DATE:
         return ex
     if family is Family.NULL:
         return Ex("NULL::oracle.date", DATE)
-    if family in (Family.TIMESTAMP, Family.ZONED):
+    if family in (Family.TIMESTAMP, Family.ZONED, Family.LOCAL):
         stamp = to_timestamp(ex).sql
         return Ex(f"oracle.date_of({stamp})", DATE, ex.nullable)
     if family is Family.TEXT:
@@ -129,7 +130,7 @@ def to_date(ex: Ex, offset: int = 0) -> Ex:
 
 
 def to_timestamp(ex: Ex, offset: int = 0) -> Ex:
-    """As TIMESTAMP."""
+    """As TIMESTAMP: what the clock of a value's own zone shows, or that of the session for a local one."""
     family = ex.ty.family
     if family is Family.TIMESTAMP:
         return ex
@@ -137,9 +138,9 @@ def to_timestamp(ex: Ex, offset: int = 0) -> Ex:
         return Ex("NULL::timestamp", TIMESTAMP)
     if family is Family.DATE:
         return Ex(f"({ex.sql})::timestamp", TIMESTAMP, ex.nullable)
-    if ex.ty.type is OraType.TIMESTAMP_TZ:
-        return Ex(f"({in_utc(ex, offset).sql} AT TIME ZONE 'UTC')", TIMESTAMP, ex.nullable)
     if family is Family.ZONED:
+        return Ex(f"oracle.clock({ex.sql})", TIMESTAMP, ex.nullable)
+    if family is Family.LOCAL:
         return Ex(f"oracle.local_time({ex.sql})", TIMESTAMP, ex.nullable)
     if family is Family.TEXT:
         return Ex(f"oracle.to_timestamp({to_text(ex).sql})", TIMESTAMP, ex.nullable)
@@ -147,35 +148,43 @@ def to_timestamp(ex: Ex, offset: int = 0) -> Ex:
 
 
 def to_zoned(ex: Ex, offset: int = 0) -> Ex:
-    """As TIMESTAMP WITH TIME ZONE, in the session's zone."""
+    """As TIMESTAMP WITH TIME ZONE; what has no zone of its own gets the session's."""
     family = ex.ty.family
     if family is Family.ZONED:
         return ex
     if family is Family.NULL:
-        return Ex("NULL::timestamptz", TIMESTAMP_TZ)
+        return Ex("NULL::oracle.zoned", TIMESTAMP_TZ)
     if family in (Family.DATE, Family.TIMESTAMP):
-        ty = replace(TIMESTAMP_TZ, zone=Zone.SESSION)
-        return Ex(f"oracle.with_zone({to_timestamp(ex).sql})", ty, ex.nullable)
+        return Ex(f"oracle.with_zone({to_timestamp(ex).sql})", TIMESTAMP_TZ, ex.nullable)
+    if family is Family.LOCAL:
+        return Ex(f"oracle.in_session_zone({ex.sql})", TIMESTAMP_TZ, ex.nullable)
     if family is Family.TEXT:
-        ty = replace(TIMESTAMP_TZ, zone=Zone.OTHER)
-        return Ex(f"oracle.to_timestamp_tz({to_text(ex).sql})", ty, ex.nullable)
+        return Ex(f"oracle.to_timestamp_tz({to_text(ex).sql})", TIMESTAMP_TZ, ex.nullable)
     raise mismatch(Family.ZONED, family, offset)
 
 
-def in_utc(ex: Ex, offset: int = 0) -> Ex:
-    """A TIMESTAMP WITH TIME ZONE where its zone matters: shown, stored, or taken apart. Only UTC is kept, so
-    another zone is refused by name, that of the session when it runs."""
-    if ex.ty.type is not OraType.TIMESTAMP_TZ or ex.ty.zone is Zone.UTC:
+def to_local(ex: Ex, offset: int = 0) -> Ex:
+    """As TIMESTAMP WITH LOCAL TIME ZONE; what has no zone is read on the session's clock."""
+    family = ex.ty.family
+    if family is Family.LOCAL:
         return ex
-    if ex.ty.zone is Zone.OTHER:
-        raise unsupported("a TIMESTAMP WITH TIME ZONE in another zone than UTC", offset)
-    return Ex(f"oracle.utc_only({ex.sql})", replace(ex.ty, zone=Zone.UTC), ex.nullable)
+    if family is Family.NULL:
+        return Ex("NULL::timestamptz", TIMESTAMP_LTZ)
+    if family is Family.TEXT:
+        ex = to_timestamp(ex, offset)
+    elif family not in (Family.DATE, Family.TIMESTAMP, Family.ZONED):
+        raise mismatch(Family.LOCAL, family, offset)
+    moment = f"oracle.utc({to_zoned(ex).sql})"
+    return Ex(f"({moment} AT TIME ZONE 'UTC')", TIMESTAMP_LTZ, ex.nullable)
 
 
-def shown(ex: Ex) -> Ex:
-    """A value in the text form that contract.Cursor promises: intervals and ROWIDs become text."""
-    ex = in_utc(ex)
+def shown(ex: Ex, native: bool = False) -> Ex:
+    """A value in the text form that contract.Cursor promises: intervals, ROWIDs and zones become text.
+    `native`: PostgreSQL's own variables take it, where a zone stays in its type."""
+    if native and ex.ty.family is Family.ZONED:
+        return ex
     function = {
+        Family.ZONED: "oracle.zoned_wire",
         Family.INTERVAL_DS: "oracle.ds_wire",
         Family.INTERVAL_YM: "oracle.ym_wire",
         Family.ROWID: "oracle.rowid_text",
@@ -288,6 +297,7 @@ CONVERTERS: dict[Family, Callable[[Ex, int], Ex]] = {
     Family.DATE: to_date,
     Family.TIMESTAMP: to_timestamp,
     Family.ZONED: to_zoned,
+    Family.LOCAL: to_local,
     Family.INTERVAL_DS: to_interval_ds,
     Family.INTERVAL_YM: to_interval_ym,
     Family.RAW: to_raw,
@@ -318,7 +328,7 @@ def sortable(ty: Ty, offset: int) -> None:
 
 
 _NUMERIC = (Family.NUMBER, Family.FLOAT)
-_DATETIME = (Family.DATE, Family.TIMESTAMP, Family.ZONED)
+DATETIME = (Family.DATE, Family.TIMESTAMP, Family.ZONED, Family.LOCAL)
 
 
 def comparable(left: Family, right: Family, offset: int = 0) -> Family:
@@ -336,9 +346,16 @@ def comparable(left: Family, right: Family, offset: int = 0) -> Family:
         return right if left is Family.TEXT else left
     if left in _NUMERIC and right in _NUMERIC:
         return Family.FLOAT
-    if left in _DATETIME and right in _DATETIME:
-        return Family.ZONED if Family.ZONED in pair else Family.TIMESTAMP
+    if left in DATETIME and right in DATETIME:
+        return _date_like(pair)
     raise mismatch(left, right, offset)
+
+
+def _date_like(families: set[Family]) -> Family:
+    """The type that different types of dates share."""
+    if Family.ZONED in families:
+        return Family.ZONED
+    return Family.LOCAL if Family.LOCAL in families else Family.TIMESTAMP
 
 
 def compare(op: str, left: Ex, right: Ex, offset: int = 0) -> str:
@@ -376,8 +393,8 @@ def shared(values: Sequence[Ex], offsets: Sequence[int], strict: bool = True) ->
             family = Family.CLOB
         elif {other, family} == {Family.RAW, Family.BLOB}:
             family = Family.BLOB
-        elif {other, family} <= set(_DATETIME):
-            family = Family.ZONED if Family.ZONED in (other, family) else Family.TIMESTAMP
+        elif {other, family} <= set(DATETIME):
+            family = _date_like({other, family})
         elif strict:
             raise mismatch(family, other, offset)
     converted = [_typed(convert(v, family, o), family) for v, o in zip(values, offsets, strict=True)]
@@ -413,9 +430,8 @@ def merged(types: Sequence[Ty]) -> Ty:
         return NUMBER
     if family is Family.FLOAT:
         return DOUBLE
-    kind = next((ty.type for ty in types if ty.type is OraType.TIMESTAMP_TZ), first.type)
     return Ty(
-        kind,
+        first.type,
         max(ty.precision for ty in types),
         max(ty.scale for ty in types),
         max(ty.size for ty in types),

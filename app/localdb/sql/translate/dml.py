@@ -94,7 +94,7 @@ class Dml(MultiInsert):
             return f"({ex.sql})::integer::numeric"
         if ex.ty.family is Family.BLOB and family is not Family.BLOB:
             raise c.mismatch(family, ex.ty.family, offset)
-        return c.convert(ex, family, offset).sql  # of a TIMESTAMP WITH TIME ZONE the instant, not the zone
+        return c.convert(ex, family, offset).sql
 
     def _fitting(self, text: Ex, given: Ty, column: ColumnInfo, found: ObjectInfo) -> str:
         by_chars = column.char_used == "C"
@@ -294,7 +294,7 @@ class Dml(MultiInsert):
                 ex = self._as_target(ex, targets[position], value.offset)
             if ex.sql == "NULL":
                 ex = Ex("NULL::text", ex.ty)
-            self.returned.append(Output(f"C{len(self.returned)}", "", c.shown(ex)))
+            self.returned.append(Output(f"C{len(self.returned)}", "", c.shown(ex, self.asked.native)))
         if self.block.aggregates:
             raise unsupported("an aggregate in RETURNING", node.offset)
         return " RETURNING " + ", ".join(output.ex.sql for output in self.returned)

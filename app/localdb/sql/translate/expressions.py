@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -29,9 +28,7 @@ from app.localdb.sql.types import (
     Ex,
     Family,
     Ty,
-    Zone,
     describe,
-    is_utc,
     literal_text,
     of_type_name,
     pg_type,
@@ -42,7 +39,6 @@ from app.localdb.sql.types import (
 _CONDITIONS = (
     n.Compare, n.IsNull, n.IsCondition, n.IsJson, n.Like, n.Between, n.InList, n.InQuery, n.Exists, n.MemberOf,
 )  # fmt: skip
-_DATETIME = (Family.DATE, Family.TIMESTAMP, Family.ZONED)
 
 
 class Expressions(Calls):
@@ -117,10 +113,13 @@ class Expressions(Calls):
         zone = found.group(8)
         if not zone:
             return Ex(f"'{stamp}'::timestamp", TIMESTAMP, False)
-        if not re.fullmatch(r"[+-]\d{1,2}:\d{2}|[A-Za-z_]+(/[A-Za-z_]+)*", zone):
+        if not re.fullmatch(r"[+-]\d{1,2}:\d{2}|[A-Za-z][\w+/-]*( +[A-Za-z]+)?", zone):
             raise refuse(1882, node.offset)
-        ty = TIMESTAMP_TZ if is_utc(zone) else replace(TIMESTAMP_TZ, zone=Zone.OTHER)
-        return Ex(f"'{stamp} {zone}'::timestamptz", ty, False)
+        region, _, abbreviation = zone.partition(" ")
+        sql = f"oracle.from_tz('{stamp}'::timestamp, {text_literal(region)})"
+        if abbreviation:
+            sql = f"oracle.with_abbreviation({sql}, {text_literal(abbreviation.strip())})"
+        return Ex(sql, TIMESTAMP_TZ, False)
 
     def _interval(self, node: n.Interval) -> Ex:
         if node.leading in ("YEAR", "MONTH"):
@@ -170,7 +169,7 @@ class Expressions(Calls):
         """left op right for numbers, dates, intervals."""
         a, b = left.ty.family, right.ty.family
         nullable = left.nullable or right.nullable
-        if a in _DATETIME or b in _DATETIME:
+        if a in c.DATETIME or b in c.DATETIME:
             return self._date_arithmetic(op, left, right, offset, nullable)
         intervals = (Family.INTERVAL_DS, Family.INTERVAL_YM)
         if a in intervals or b in intervals:
@@ -191,30 +190,37 @@ class Expressions(Calls):
     def _date_arithmetic(self, op: str, left: Ex, right: Ex, offset: int, nullable: bool) -> Ex:
         a, b = left.ty.family, right.ty.family
         if op not in ("+", "-"):
-            raise c.mismatch(Family.NUMBER, a if a in _DATETIME else b, offset)
-        if a in _DATETIME and b in _DATETIME:
+            raise c.mismatch(Family.NUMBER, a if a in c.DATETIME else b, offset)
+        if a in c.DATETIME and b in c.DATETIME:
             if op == "+":
                 raise refuse(975, offset)
             if a is b is Family.DATE:
                 return Ex(f"oracle.days_between({left.sql}, {right.sql})", NUMBER, nullable)
-            convert = c.to_zoned if Family.ZONED in (a, b) else c.to_timestamp
-            return Ex(
-                f"({convert(left).sql} - {convert(right).sql})", Ty(OraType.INTERVAL_DS, 9, 6), nullable
-            )
-        if b in _DATETIME:
+            x, y = left, right
+            if Family.ZONED in (a, b) or Family.LOCAL in (a, b):
+                x, y = (Ex(f"oracle.utc({c.to_zoned(ex).sql})", TIMESTAMP) for ex in (left, right))
+            difference = f"({c.to_timestamp(x).sql} - {c.to_timestamp(y).sql})"
+            return Ex(difference, Ty(OraType.INTERVAL_DS, 9, 6), nullable)
+        if b in c.DATETIME:
             if op == "-":
                 raise c.mismatch(Family.NUMBER, b, offset)
             left, right, a, b = right, left, b, a
         if b is Family.INTERVAL_DS:
             if a is Family.DATE:
                 return Ex(f"oracle.date_of({c.to_timestamp(left).sql} {op} {right.sql})", DATE, nullable)
+            if a is Family.ZONED:
+                sign = "" if op == "+" else "- "
+                return Ex(f"oracle.zoned_plus({left.sql}, {sign}{right.sql})", left.ty, nullable)
             return Ex(f"({left.sql} {op} {right.sql})", left.ty, nullable)
         if b is Family.INTERVAL_YM:
             months = right.sql if op == "+" else f"(- {right.sql})"
             if a is Family.DATE:
                 return Ex(f"oracle.date_of(oracle.add_ym({left.sql}::timestamp, {months}))", DATE, nullable)
             if a is Family.ZONED:
-                return Ex(f"(oracle.add_ym({left.sql}::timestamp, {months})::timestamptz)", left.ty, nullable)
+                return Ex(f"oracle.zoned_add_ym({left.sql}, {months})", left.ty, nullable)
+            if a is Family.LOCAL:
+                later = f"oracle.zoned_add_ym({c.to_zoned(left).sql}, {months})"
+                return c.to_local(Ex(later, TIMESTAMP_TZ, nullable))
             return Ex(f"oracle.add_ym({left.sql}, {months})", left.ty, nullable)
         days = c.to_number(right, offset).sql
         signed = days if op == "+" else f"(- {days})"
@@ -333,9 +339,6 @@ class Expressions(Calls):
             return Ex(f"({converted.sql})::varchar({ty.chars})", ty, operand.nullable)
         if ty.family in (Family.DATE, Family.ROWID, Family.BOOLEAN):
             return converted
-        if ty.type is OraType.TIMESTAMP_TZ:
-            local = operand.ty.type is OraType.TIMESTAMP_LTZ
-            ty = replace(ty, zone=Zone.SESSION if local else converted.ty.zone)
         if ty.family is Family.RAW:
             return Ex(f"substring({converted.sql} from 1 for {ty.size})", ty, operand.nullable)
         return Ex(f"({converted.sql})::{pg_type(ty)}", ty, operand.nullable)
@@ -347,17 +350,15 @@ class Expressions(Calls):
             raise refuse(30076, node.offset)
         allowed = _EXTRACTS.get(family)
         if allowed is None or word not in allowed:
-            if word in ("TIMEZONE_REGION", "TIMEZONE_ABBR"):
-                raise unsupported(f"EXTRACT({word})", node.offset)
             raise refuse(30076, node.offset)
-        if word in ("TIMEZONE_HOUR", "TIMEZONE_MINUTE"):
-            if operand.ty.type is OraType.TIMESTAMP_LTZ:
-                raise refuse(30076, node.offset)
-            c.in_utc(operand, node.offset)
-            return Ex("0::numeric", NUMBER)
         sql = operand.sql
+        if word.startswith("TIMEZONE"):
+            ty = varchar2(64) if word in ("TIMEZONE_REGION", "TIMEZONE_ABBR") else NUMBER
+            return Ex(_ZONE_PARTS[word].format(sql), ty, operand.nullable)
         if family is Family.DATE:
             sql = f"({sql})::timestamp"
+        elif family is Family.ZONED:  # the fields of UTC's clock, not of its own
+            sql = f"oracle.utc({sql})"
         return Ex(f"trim_scale(extract({word.lower()} from {sql}))", NUMBER, operand.nullable)
 
     def _trim(self, node: n.Trim) -> Ex:
@@ -373,14 +374,14 @@ class Expressions(Calls):
         return Ex(found, varchar2(text.ty.chars, text.ty.size))
 
     def _at_time_zone(self, node: n.AtTimeZone) -> Ex:
-        operand = c.to_zoned(self.value(node.operand), node.offset)
-        if node.zone is None:
-            zone = Zone.SESSION
-        elif isinstance(node.zone, n.String):
-            zone = Zone.UTC if is_utc(node.zone.value) else Zone.OTHER
-        else:
-            zone = Zone.OTHER
-        return Ex(operand.sql, replace(TIMESTAMP_TZ, zone=zone), operand.nullable)
+        operand = self.value(node.operand)
+        if operand.ty.family is Family.DATE:
+            raise refuse(30084, node.offset)
+        zoned = c.to_zoned(operand, node.offset)
+        zone = "oracle.session_time_zone()"
+        if node.zone is not None:
+            zone = c.to_text(self.value(node.zone), node.zone.offset).sql
+        return Ex(f"oracle.in_zone({zoned.sql}, {zone})", TIMESTAMP_TZ, operand.nullable)
 
     def _interval_of(self, node: n.IntervalOf) -> Ex:
         operand = self.value(node.operand)
@@ -403,12 +404,17 @@ def _as_read(ex: Ex) -> str:
     return f"({c.shown(ex).sql})::text"
 
 
+_ZONE_PARTS = {
+    "TIMEZONE_HOUR": "(oracle.offset_of({0}) / 60)::numeric",
+    "TIMEZONE_MINUTE": "mod(oracle.offset_of({0}), 60)::numeric",
+    "TIMEZONE_REGION": "oracle.region_or_unknown({0})",
+    "TIMEZONE_ABBR": "coalesce(oracle.zone_abbreviation({0}), 'UNK')",
+}
 _EXTRACTS: dict[Family, frozenset[str]] = {
     Family.DATE: frozenset(["YEAR", "MONTH", "DAY"]),
     Family.TIMESTAMP: frozenset(["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"]),
-    Family.ZONED: frozenset(
-        ["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "TIMEZONE_HOUR", "TIMEZONE_MINUTE"]
-    ),
+    Family.ZONED: frozenset(["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", *_ZONE_PARTS]),
+    Family.LOCAL: frozenset(["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"]),
     Family.INTERVAL_DS: frozenset(["DAY", "HOUR", "MINUTE", "SECOND"]),
     Family.INTERVAL_YM: frozenset(["YEAR", "MONTH"]),
 }

@@ -7,9 +7,7 @@ day to second, y interval year to month, a as it is. `{0}`, `{1}` ... are the ar
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 from app.localdb.contract import OraType
@@ -29,8 +27,6 @@ from app.localdb.sql.types import (
     Ex,
     Family,
     Ty,
-    Zone,
-    is_utc,
     varchar2,
 )
 
@@ -55,21 +51,6 @@ def _same_text(args: list[Ex]) -> Ty:
 
 def _number(args: list[Ex]) -> Ty:
     return DOUBLE if args[0].ty.family is Family.FLOAT else NUMBER
-
-
-def _from_tz(args: list[Ex]) -> Ty:
-    zone = re.fullmatch(r"'([^']*)'::text", args[1].sql)
-    return replace(TIMESTAMP_TZ, zone=Zone.UTC if zone and is_utc(zone[1]) else Zone.OTHER)
-
-
-def _read_zone(args: list[Ex]) -> Ty:
-    """A text that ends in UTC's zone, or a format without one."""
-    text = re.fullmatch(r"'[^']*?([+-]\d\d?:\d\d|\b[A-Z]+)?'::text", args[0].sql)
-    format_ = re.fullmatch(r"'([^']*)'::text", args[1].sql) if len(args) > 1 else None
-    if format_ is not None and "TZ" not in format_[1].upper():
-        return replace(TIMESTAMP_TZ, zone=Zone.SESSION)
-    known = text is not None and text[1] is not None and is_utc(text[1])
-    return replace(TIMESTAMP_TZ, zone=Zone.UTC if known else Zone.OTHER)
 
 
 PLAIN: dict[str, Plain] = {
@@ -131,13 +112,13 @@ PLAIN: dict[str, Plain] = {
     "NUMTOYMINTERVAL": Plain("nt", 2, "oracle.numtoyminterval({})", INTERVAL_YM),
     "TO_DSINTERVAL": Plain("t", 1, "oracle.to_dsinterval({0})", INTERVAL_DS),
     "TO_YMINTERVAL": Plain("t", 1, "oracle.to_yminterval({0})", INTERVAL_YM),
-    "SYS_EXTRACT_UTC": Plain("z", 1, "({0} AT TIME ZONE 'UTC')", Ty(OraType.TIMESTAMP, scale=9)),
-    "FROM_TZ": Plain("st", 2, "oracle.from_tz({})", _from_tz),
+    "SYS_EXTRACT_UTC": Plain("z", 1, "oracle.utc({0})", TIMESTAMP),
+    "FROM_TZ": Plain("st", 2, "oracle.from_tz({})", TIMESTAMP_TZ),
     "TZ_OFFSET": Plain("t", 1, "oracle.tz_offset({0})", varchar2(7)),
     # conversions
     "TO_DATE": Plain("ttt", 1, "oracle.to_date({})", DATE),
     "TO_TIMESTAMP": Plain("ttt", 1, "oracle.to_timestamp({})", TIMESTAMP),
-    "TO_TIMESTAMP_TZ": Plain("ttt", 1, "oracle.to_timestamp_tz({})", _read_zone),
+    "TO_TIMESTAMP_TZ": Plain("ttt", 1, "oracle.to_timestamp_tz({})", TIMESTAMP_TZ),
     "TO_BINARY_DOUBLE": Plain("f", 1, "{0}", DOUBLE),
     "TO_BINARY_FLOAT": Plain("f", 1, "{0}::float4", Ty(OraType.BINARY_FLOAT)),
     "RAWTOHEX": Plain("r", 1, "oracle.rawtohex({0})", VARCHAR2),

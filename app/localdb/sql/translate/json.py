@@ -43,7 +43,8 @@ def _of_document(document: str, call: str) -> str:
 _MARKED = {
     Family.DATE: ("date", "to_char(({})::timestamp, 'YYYY-MM-DD\"T\"HH24:MI:SS')"),
     Family.TIMESTAMP: ("timestamp", "to_char({}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"),
-    Family.ZONED: ("timestamptz", "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"),
+    Family.ZONED: ("timestamptz", "to_char(oracle.utc({}), 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"),
+    Family.LOCAL: ("timestamptz", "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"),
     Family.INTERVAL_DS: ("ds", "(extract(epoch from {}) * 1000000)::bigint::text"),
     Family.INTERVAL_YM: ("ym", "oracle.ym_wire({})"),
     Family.FLOAT: ("double", "({})::text"),
@@ -103,6 +104,8 @@ class Json(Windows):
         document = self.json_document(operand, node.offset, error)
         path = text_literal(checked_path(node.path, node.offset))
         ty = VARCHAR2 if node.returning is None else of_type_name(node.returning, self.play)
+        if ty.family is Family.ZONED:
+            raise unsupported("JSON_VALUE RETURNING TIMESTAMP WITH TIME ZONE", node.offset)
         textual = ty.family in (Family.TEXT, Family.CLOB)
         returning = "jsonb" if textual else "timestamp" if ty.family is Family.DATE else pg_type(ty)
         empty = node.on_empty or (node.on_error if error else None)  # no value counts as an error
@@ -244,7 +247,7 @@ class Json(Windows):
         if family not in _MARKED:
             raise unsupported(f"JSON_SCALAR of {family}", node.offset)
         name, text = _MARKED[family]
-        return Ex(f"oracle.json_marked('{name}', {text.format(c.in_utc(value).sql)})", JSON, value.nullable)
+        return Ex(f"oracle.json_marked('{name}', {text.format(value.sql)})", JSON, value.nullable)
 
     def dotted(self, column: Ex, steps: list[str]) -> Ex:
         """t.column.name.name of a JSON column: what lies there, in an array when it is several values."""
@@ -268,7 +271,7 @@ class Json(Windows):
             return f"oracle.json_number({value.sql})"
         if family is Family.BOOLEAN:
             return f"({value.sql})::text"
-        if family in (Family.DATE, Family.TIMESTAMP, Family.ZONED):
+        if family in c.DATETIME:
             return f"oracle.json_time({value.sql})"
         return f"to_json({c.to_text(value, node.offset).sql})::text"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from dataclasses import replace
 
 from app.localdb.contract import OraType
 from app.localdb.sql import nodes as n
@@ -19,7 +18,6 @@ from app.localdb.sql.types import (
     ROWID,
     Ex,
     Ty,
-    Zone,
     quote,
     text_literal,
     varchar2,
@@ -35,8 +33,8 @@ RESERVED_FUNCTIONS = {
     "UID": Ex("oracle.uid()", NUMBER, False),
 }
 FUNCTIONS = {
-    "SYSTIMESTAMP": Ex("statement_timestamp()", _ZONED6, False),
-    "CURRENT_TIMESTAMP": Ex("statement_timestamp()", replace(_ZONED6, zone=Zone.SESSION), False),
+    "SYSTIMESTAMP": Ex("oracle.zoned_at(statement_timestamp()::timestamp, 0)", _ZONED6, False),
+    "CURRENT_TIMESTAMP": Ex("oracle.in_session_zone(statement_timestamp())", _ZONED6, False),
     "LOCALTIMESTAMP": Ex("oracle.local_time(statement_timestamp())", Ty(OraType.TIMESTAMP, scale=6), False),
     "CURRENT_DATE": Ex("oracle.date_of(oracle.local_time(statement_timestamp()))", DATE, False),
     "SESSIONTIMEZONE": Ex("oracle.session_time_zone()", varchar2(75), False),

@@ -335,6 +335,8 @@ class Sources(Rownum):
         return ", ".join(parts)
 
     def _json_column(self, item: n.JsonColumn, ty: Ty, path: str) -> str:
+        if ty.family is Family.ZONED:
+            raise unsupported("a column of JSON_TABLE that is TIMESTAMP WITH TIME ZONE", item.offset)
         actions = self.json_action(item.on_empty, "EMPTY", ty) + self.json_action(item.on_error, "ERROR", ty)
         if item.kind == "QUERY":
             wrapper = {None: "", "WITHOUT": "", "CONDITIONAL": " WITH CONDITIONAL WRAPPER"}.get(
