@@ -14,10 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from worker.engines.cells import bits
 from worker.engines.values import Kind, ValueType, type_of_arrow
 
 DIGEST_BYTES = 16
 """Bytes of the hash by which long values are compared; a wrong "equal" has odds of 2**-128 a pair."""
+
+_NO_BYTES = pa.scalar(0, pa.int32())
+"""Made once: for each number of Python that it is given, Arrow looks for a module that is not installed."""
 
 
 def canonical(array: pa.Array, own: ValueType, wanted: ValueType, *, padded: bool = False) -> pa.Array:
@@ -88,7 +92,8 @@ def _double(array: pa.Array, own: ValueType) -> pa.Array:
     mask = doubles.is_null()
     raw = doubles.fill_null(0.0).to_numpy(zero_copy_only=False) + 0.0  # -0.0 + 0.0 is 0.0
     raw[np.isnan(raw)] = np.nan
-    return pa.array(raw, pa.float64(), mask=mask.to_numpy(zero_copy_only=False), from_pandas=False)
+    valid = None if doubles.null_count == 0 else bits(~mask.to_numpy(zero_copy_only=False))
+    return pa.Array.from_buffers(pa.float64(), len(raw), [valid, pa.py_buffer(raw)])
 
 
 def _timestamp(array: pa.Array) -> pa.Array:
@@ -121,7 +126,7 @@ def _binary(array: pa.Array) -> pa.Array:
 
 
 def _empty_as_null(array: pa.Array) -> pa.Array:
-    empty = pc.equal(pc.binary_length(array), 0)
+    empty = pc.equal(pc.binary_length(array), _NO_BYTES)
     if not pc.any(empty).as_py():
         return array
     return pc.if_else(empty, pa.scalar(None, array.type), array)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from worker.engines.cells import positions
 from worker.engines.errors import SourceInterrupted
 from worker.engines.narrow import Mask, Narrow, dtype, is_exact, picked, widen
 from worker.engines.rows import Rows, taken
@@ -144,7 +145,7 @@ class LoadedColumn:
             )
         back = np.empty(order.size, np.int64)
         back[order] = np.arange(order.size)
-        return _joined(found, self._type.storage).take(pa.array(back))
+        return _joined(found, self._type.storage).take(positions(back))
 
     def _again(self) -> Iterator[pa.Array]:
         for batch in self._rows.batches([self._position]):

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from worker.engines.cells import positions
 from worker.engines.differences import Differences
 from worker.engines.display import texts
 from worker.engines.layout import ComparedColumn
@@ -85,7 +86,7 @@ class ColumnLevelMismatchDetector:
         counted = still_different(a, b, self._tallies[position].column)
         if not counted.all():
             members = np.flatnonzero(counted)
-            a, b = a.take(pa.array(members)), b.take(pa.array(members))
+            a, b = a.take(positions(members)), b.take(positions(members))
             rows, priority = rows[members], priority[members]
             if members.size == 0:
                 return members

@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from worker.engines.cells import positions
 from worker.engines.numbers import decimal_texts
 from worker.engines.values import Kind, ValueType
 
 _POINT_ZERO, _NOTHING = (pa.scalar(text, pa.large_string()) for text in (".0", ""))
-_REPR_FROM = 1e-4
-_REPR_BELOW = 1e16
+_ZERO, _REPR_FROM, _REPR_BELOW = (pa.scalar(number, pa.float64()) for number in (0.0, 1e-4, 1e16))
 """Python writes doubles of this magnitude without an exponent."""
 
 
@@ -56,13 +56,13 @@ def _double_texts(array: pa.Array) -> pa.Array:
     text = array.cast(pa.large_string())
     magnitude = pc.abs(array)
     usual = pc.and_(pc.greater_equal(magnitude, _REPR_FROM), pc.less(magnitude, _REPR_BELOW))
-    usual = pc.and_not(pc.or_(usual, pc.equal(magnitude, 0.0)), pc.match_substring(text, "e"))
+    usual = pc.and_not(pc.or_(usual, pc.equal(magnitude, _ZERO)), pc.match_substring(text, "e"))
     usual = pc.fill_null(usual, True)
     whole = pc.fill_null(pc.invert(pc.match_substring(text, ".")), False)
     text = pc.if_else(whole, pc.binary_join_element_wise(text, _POINT_ZERO, _NOTHING), text)
     if not pc.all(usual, min_count=0).as_py():
         odd = np.flatnonzero(~usual.to_numpy(zero_copy_only=False))
-        values = [_double_text(v) for v in array.take(pa.array(odd)).to_pylist()]
+        values = [_double_text(v) for v in array.take(positions(odd)).to_pylist()]
         text = pc.replace_with_mask(text, pc.invert(usual), pa.array(values, pa.large_string()))
     return text
 

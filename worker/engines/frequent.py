@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from worker.engines.cells import positions
 from worker.engines.display import texts
 from worker.engines.values import ValueType
 
@@ -63,7 +64,11 @@ class FrequentPairs:
         self._seen += len(a)
         few = self._seen <= COUNT_ALL or len(a) <= _SAMPLE
         counted = _counted(a, b) if few else _often(a, b, priority)
-        both = pa.concat_tables([self._pairs, counted]).group_by(["a", "b"]).aggregate([("n", "sum")])
+        both = (
+            pa.concat_tables([self._pairs, counted])
+            .group_by(["a", "b"], use_threads=False)
+            .aggregate([("n", "sum")])
+        )
         self._pairs = both.rename_columns(["a", "b", "n"]) if both.num_rows <= MAX_PAIRS else None
 
     def transitions(self, different: int) -> list[Transition]:
@@ -86,7 +91,7 @@ class FrequentPairs:
         )
         found = []
         for side, other in (("b", "a"), ("a", "b")):
-            by_value = known.group_by(side).aggregate([("n", "sum"), (other, "count")])
+            by_value = known.group_by(side, use_threads=False).aggregate([("n", "sum"), (other, "count")])
             floor = max(DEFAULT_COUNT, math.ceil(DEFAULT_SHARE * different))
             often = by_value.filter(
                 pc.and_(
@@ -103,21 +108,23 @@ class FrequentPairs:
 
 def _often(a: pa.Array, b: pa.Array, priority: npt.NDArray[np.uint64]) -> pa.Table:
     """Exact counts of the pairs whose value of either side a sample shows often."""
-    sample = pa.array(np.argpartition(priority, _SAMPLE)[:_SAMPLE])
+    sample = positions(np.argpartition(priority, _SAMPLE)[:_SAMPLE])
     looked_at = _counted(a.take(sample), b.take(sample))
     rows = np.zeros(len(a), np.bool_)
     for side, values in (("a", a), ("b", b)):
-        by_value = looked_at.group_by(side).aggregate([("n", "sum")])
+        by_value = looked_at.group_by(side, use_threads=False).aggregate([("n", "sum")])
         often = by_value.filter(pc.greater_equal(by_value.column("n_sum"), int(_SAMPLE_SHARE * _SAMPLE)))
         often = often.column(side).combine_chunks()
         if len(often):
             rows |= pc.is_in(values, value_set=often).to_numpy(zero_copy_only=False)
     if not rows.any():
         return looked_at.slice(0, 0)
-    members = pa.array(np.flatnonzero(rows))
+    members = positions(np.flatnonzero(rows))
     return _counted(a.take(members), b.take(members))
 
 
 def _counted(a: pa.Array, b: pa.Array) -> pa.Table:
-    counted = pa.table([a, b], ["a", "b"]).group_by(["a", "b"]).aggregate([([], "count_all")])
+    counted = (
+        pa.table([a, b], ["a", "b"]).group_by(["a", "b"], use_threads=False).aggregate([([], "count_all")])
+    )
     return counted.rename_columns(["a", "b", "n"])

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +31,7 @@ class KeyMap:
     side. With `proved` False a pair has equal codes but not surely equal keys.
     """
 
-    partner: npt.NDArray[Any]
+    partner: Rows
     alone_a: Rows
     alone_b: Rows
     repeated_a: Rows
@@ -51,8 +50,7 @@ def key_map(a: Codes, b: Codes, *, own_code: bool, tick: Callable[[], None] = la
     tick()
     packed.sort()
     tick()
-    wide = max(a.size, b.size) >= 1 << 31
-    partner = np.full(a.size, -1, np.int64 if wide else np.int32)
+    partner = np.full(a.size, -1, np.int64)
     side, row = np.uint64(1 << row_bits), np.uint64((1 << row_bits) - 1)
     lists: dict[str, list[Rows]] = {name: [] for name in ("alone_a", "alone_b", "repeated_a", "repeated_b")}
     held = False  # whether the first number of the chunk is the B of a pair already made

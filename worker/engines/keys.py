@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from worker.engines.cells import differing, take
+from worker.engines.cells import differing, positions, take
 from worker.engines.display import texts
 from worker.engines.layout import ComparedColumn
 from worker.engines.narrow import Narrow, codes, is_exact, mismatches, narrow, scatter
@@ -97,7 +97,7 @@ def own_code(a: Keys, b: Keys) -> bool:
     )
 
 
-def false_pairs(a: Keys, b: Keys, partner: npt.NDArray[np.integer], tick: Callable[[], None]) -> Positions:
+def false_pairs(a: Keys, b: Keys, partner: Positions, tick: Callable[[], None]) -> Positions:
     """Rows of A whose partner has the same code but another key, ascending. Compares values, not hashes."""
     wrong = [np.empty(0, np.int64)]
     for position, column in enumerate(a.columns):
@@ -107,9 +107,9 @@ def false_pairs(a: Keys, b: Keys, partner: npt.NDArray[np.integer], tick: Callab
         for start in range(0, a.count, _PROVED_AT_A_TIME):
             tick()
             end = min(start + _PROVED_AT_A_TIME, a.count)
-            rows_b = partner[start:end].astype(np.int64, copy=False)
+            rows_b = partner[start:end]
             paired = np.flatnonzero(rows_b >= 0)
             one = take(a.arrays[position], paired + start)
-            other = b.arrays[position].take(pa.array(rows_b[paired]))
+            other = b.arrays[position].take(positions(rows_b[paired]))
             wrong.append(paired[differing(one, other)] + start)
     return np.unique(np.concatenate(wrong))

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from worker.engines.canonical import canonical
+from worker.engines.cells import bits
 from worker.engines.values import Kind, ValueType
 
 Rows = npt.NDArray[np.int64]
@@ -92,20 +93,17 @@ def narrow(
 
 def widen(column: Narrow, value_type: ValueType) -> pa.Array:
     """Narrow values back in storage form. Only where `is_exact`."""
-    values, valid = column.values, column.valid
-    mask = None if valid is None else ~valid
+    values, valid = column.values, None if column.valid is None else bits(column.valid)
     match value_type.kind:
         case Kind.DECIMAL:
             words = np.empty((values.size, 2), np.int64)
             words[:, 0], words[:, 1] = values, values >> 63
-            bits = None if valid is None else pa.array(valid).buffers()[1]
-            return pa.Array.from_buffers(value_type.storage, values.size, [bits, pa.py_buffer(words)])
+            data = pa.py_buffer(words)
         case Kind.BOOLEAN:
-            return pa.array(values.astype(np.bool_), pa.bool_(), mask=mask)
-        case Kind.DOUBLE:
-            return pa.array(values.view(np.float64), pa.float64(), mask=mask, from_pandas=False)
+            data = bits(values.astype(np.bool_))
         case _:
-            return pa.array(values, pa.int64(), mask=mask).view(value_type.storage)
+            data = pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(value_type.storage, values.size, [valid, data])
 
 
 def picked(column: Narrow, rows: Rows) -> Narrow:
@@ -113,9 +111,7 @@ def picked(column: Narrow, rows: Rows) -> Narrow:
     return Narrow(column.values[rows], None if column.valid is None else column.valid[rows])
 
 
-def mismatches(
-    a: Narrow, b: Narrow, partner: npt.NDArray[Any], tick: Callable[[], None] = lambda: None
-) -> Rows:
+def mismatches(a: Narrow, b: Narrow, partner: Rows, tick: Callable[[], None] = lambda: None) -> Rows:
     """The rows of A that have a partner in B (`partner[row]`, or -1) and differ from it, ascending.
 
     `tick` is called as work goes on and may raise.
@@ -127,7 +123,7 @@ def mismatches(
         if start % _TICK_ROWS == 0:
             tick()
         end = min(start + _CHUNK, a.values.size)
-        rows_b = partner[start:end].astype(np.int64, copy=False)
+        rows_b = partner[start:end]
         different = np.take(b.values, rows_b, mode="clip") != a.values[start:end]
         if a.valid is not None or b.valid is not None:
             valid_a = np.True_ if a.valid is None else a.valid[start:end]

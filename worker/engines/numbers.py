@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from worker.engines.canonical import number_text
+from worker.engines.cells import bits, positions
 from worker.engines.values import Kind, ValueType
 
 Mask = npt.NDArray[np.bool_]
@@ -59,14 +60,14 @@ def number_pairs(a: pa.Array, b: pa.Array, value_type: ValueType) -> list[Number
                 groups.append(NumberPairs(rows, low_a[0][rows], low_b[0][rows], value_type.scale))
             if not fits.all():
                 rest = np.flatnonzero(~fits)
-                groups += _of_texts(rest, *(decimal_texts(x.take(pa.array(rest))) for x in (a, b)))
+                groups += _of_texts(rest, *(decimal_texts(x.take(positions(rest))) for x in (a, b)))
             return groups
         case Kind.NUMBER:
             return _of_texts(everything, a, b)
         case Kind.DOUBLE:
             finite = pc.and_(pc.is_finite(a), pc.is_finite(b)).to_numpy(zero_copy_only=False)
             rows = np.flatnonzero(finite)
-            return _of_texts(rows, *(_double_texts(x.take(pa.array(rows))) for x in (a, b)))
+            return _of_texts(rows, *(_double_texts(x.take(positions(rows))) for x in (a, b)))
     raise ValueError(f"{value_type.kind} is not numeric")
 
 
@@ -108,7 +109,7 @@ def decimal_texts(array: pa.Array) -> pa.Array:
     text = without_superfluous_zeros(text)
     if pc.any(odd).as_py():
         rows = np.flatnonzero(odd.to_numpy(zero_copy_only=False))
-        values = [number_text(v) for v in array.take(pa.array(rows)).to_pylist()]
+        values = [number_text(v) for v in array.take(positions(rows)).to_pylist()]
         text = pc.replace_with_mask(text, odd, pa.array(values, pa.large_string()))
     return text
 
@@ -173,7 +174,7 @@ def _double_texts(array: pa.Array) -> pa.Array:
     odd = pc.match_substring(text, "e")
     if pc.any(odd).as_py():
         rows = np.flatnonzero(odd.to_numpy(zero_copy_only=False))
-        values = [number_text(Decimal(repr(v))) for v in array.take(pa.array(rows)).to_pylist()]
+        values = [number_text(Decimal(repr(v))) for v in array.take(positions(rows)).to_pylist()]
         text = pc.replace_with_mask(text, odd, pa.array(values, pa.large_string()))
     return without_superfluous_zeros(text)
 
@@ -187,7 +188,7 @@ def _of_texts(rows: Rows, a: pa.Array, b: pa.Array) -> list[NumberPairs]:
     scale = np.maximum(scale_a, scale_b)
     narrow = (digits_a + scale - scale_a <= _SAFE_DIGITS) & (digits_b + scale - scale_b <= _SAFE_DIGITS)
     groups = []
-    for one in np.unique(scale[narrow]).tolist():
+    for one in np.flatnonzero(np.bincount(scale[narrow])).tolist():
         at = np.flatnonzero(narrow & (scale == one))
         groups.append(
             NumberPairs(
@@ -201,7 +202,7 @@ def _of_texts(rows: Rows, a: pa.Array, b: pa.Array) -> list[NumberPairs]:
         at = np.flatnonzero(~narrow)
         wide_scale = int(scale[at].max())
         wide = [
-            np.array([_unscaled(t, wide_scale) for t in x.take(pa.array(at)).to_pylist()], dtype=object)
+            np.array([_unscaled(t, wide_scale) for t in x.take(positions(at)).to_pylist()], dtype=object)
             for x in (a, b)
         ]
         groups.append(NumberPairs(rows[at], wide[0], wide[1], wide_scale))
@@ -215,7 +216,7 @@ def _parsed(text: pa.Array) -> tuple[npt.NDArray[np.int64], Rows, Rows]:
     scale = np.where(point < 0, 0, length - point - 1)
     digits = pc.replace_substring(text, ".", "")
     count = length - (point >= 0) - pc.starts_with(text, "-").to_numpy(zero_copy_only=False)
-    short = pa.array(count <= _SAFE_DIGITS)
+    short = pa.Array.from_buffers(pa.bool_(), count.size, [None, bits(count <= _SAFE_DIGITS)])
     whole = pc.if_else(short, digits, "0").cast(pa.int64())
     return _int64(whole), scale, count
 

@@ -66,7 +66,7 @@ def match(keys: tuple[Keys, Keys], tick: Callable[[], None]) -> Matched:
     if not found.proved:
         wrong = false_pairs(*keys, found.partner, tick)
         if wrong.size:
-            strangers = found.partner[wrong].astype(np.int64)
+            strangers = found.partner[wrong]
             found.partner[wrong] = -1
             found = KeyMap(
                 partner=found.partner,
@@ -157,7 +157,7 @@ class PartComparison:
         at_once = max(_CELLS_AT_A_TIME, self._how.keep_bytes // max(c.value_bytes for c in loaded))
         for start in range(0, rows.size, at_once):
             some = rows[start : start + at_once]
-            a, b = pick_both(loaded, (some, partner[some].astype(np.int64)), crew)
+            a, b = pick_both(loaded, (some, partner[some]), crew)
             for low in range(0, some.size, _CELLS_AT_A_TIME):
                 self._how.meter.tick()
                 cut = slice(low, low + _CELLS_AT_A_TIME)

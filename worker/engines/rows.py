@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from worker.engines.canonical import canonical
+from worker.engines.cells import positions
 from worker.engines.errors import SourceFailed
 from worker.engines.layout import Layout
 from worker.engines.narrow import Narrow, narrow
@@ -115,7 +116,7 @@ class ShelfRows:
 
     def taken(self, position: int, values: pa.Array, rows: Positions) -> pa.Array:
         """Some of the values."""
-        return values.take(pa.array(rows))
+        return values.take(positions(rows))
 
     def narrow(self, position: int, values: pa.Array) -> Narrow:
         """Narrow form."""
@@ -129,8 +130,8 @@ class ShelfRows:
 def taken(values: pa.Array, rows: Positions) -> pa.Array:
     """The values at `rows`, views or not."""
     if pa.types.is_string_view(values.type) or pa.types.is_binary_view(values.type):
-        return pl.Series(values).gather(rows).to_arrow()  # Arrow cannot take from views
-    return values.take(pa.array(rows))
+        return pl.Series(values).gather(pl.Series(positions(rows))).to_arrow()  # Arrow cannot take from views
+    return values.take(positions(rows))
 
 
 def canonical_of(column: ColumnInfo, wanted: ValueType, values: pa.Array, table: str) -> pa.Array:

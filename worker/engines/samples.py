@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from worker.engines.cells import positions
 from worker.engines.display import texts
 from worker.engines.keys import Keys
 from worker.engines.layout import ComparedColumn
@@ -65,7 +66,7 @@ class Samples:
         chosen = open_[self.best(priority[open_], order[open_])]
         if chosen.size == 0:
             return
-        at = pa.array(chosen)
+        at = positions(chosen)
         shown_a, shown_b = texts(a.take(at), column.type), texts(b.take(at), column.type)
         keys = keys_of(chosen)
         for sample, one, other in zip(

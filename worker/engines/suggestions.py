@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from app.jobs.rules import ColumnRule, NormalForm
 from worker.engines.canonical import number_text
+from worker.engines.cells import positions
 from worker.engines.classes.details import Details
 from worker.engines.classes.labels import Codes, code
 from worker.engines.classes.numbers import MAX_DECIMALS
@@ -98,7 +99,7 @@ class Settled:
     def _count(self, rule: ColumnRule, a: pa.Array, b: pa.Array, where: npt.NDArray[Any]) -> None:
         rows = np.flatnonzero(where)
         if rows.size:
-            members = pa.array(rows)
+            members = positions(rows)
             mask = excused(a.take(members), b.take(members), self._column.type, rule, self._column.name)
             self.counts[rule] += int(mask.sum())
 
@@ -106,7 +107,7 @@ class Settled:
         """The zone of A, else of B, that explains the most of a few shifted cells, if it explains most."""
         believed = _zone_rules()
         for some in (rows[:: 1 + rows.size // _SIFTED], rows):
-            members = pa.array(some)
+            members = positions(some)
             pair = a.take(members), b.take(members)
             hits = {r: int(excused(*pair, self._column.type, r, self._column.name).sum()) for r in believed}
             believed = [rule for rule in believed if hits[rule] >= _BELIEVED * some.size]

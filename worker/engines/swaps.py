@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from worker.engines.cells import differing
+from worker.engines.cells import differing, positions
 from worker.engines.layout import ComparedColumn
 from worker.engines.values import Kind
 
@@ -63,7 +63,12 @@ class Swaps:
         kept = self._kept.setdefault(position, _Kept())
         if rows.size > MAX_CELLS:
             best = np.sort(np.argpartition(priority, MAX_CELLS)[:MAX_CELLS])
-            rows, a, b, priority = rows[best], a.take(pa.array(best)), b.take(pa.array(best)), priority[best]
+            rows, a, b, priority = (
+                rows[best],
+                a.take(positions(best)),
+                b.take(positions(best)),
+                priority[best],
+            )
             kept.sampled = True
         kept.rows.append(rows)
         kept.a.append(a)
@@ -96,8 +101,8 @@ class Swaps:
         )
         if shared.size == 0:
             return
-        a_one, b_one = one.a.take(pa.array(at_one)), one.b.take(pa.array(at_one))
-        a_other, b_other = other.a.take(pa.array(at_other)), other.b.take(pa.array(at_other))
+        a_one, b_one = one.a.take(positions(at_one)), one.b.take(positions(at_one))
+        a_other, b_other = other.a.take(positions(at_other)), other.b.take(positions(at_other))
         crossed = np.ones(shared.size, np.bool_)
         crossed[differing(a_one, b_other)] = False
         crossed[differing(b_one, a_other)] = False
@@ -106,9 +111,11 @@ class Swaps:
         swap.looked_at += min(one.rows.size, other.rows.size)
         swap.sampled |= one.sampled or other.sampled
         if crossed.any():
-            hits = pa.array(np.flatnonzero(crossed))
+            hits = positions(np.flatnonzero(crossed))
             values = pa.table([a_one.take(hits), a_other.take(hits)], ["one", "other"])
-            swap.distinct = max(swap.distinct, values.group_by(["one", "other"]).aggregate([]).num_rows)
+            swap.distinct = max(
+                swap.distinct, values.group_by(["one", "other"], use_threads=False).aggregate([]).num_rows
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +129,7 @@ class _Joined:
 def _shrink(kept: _Kept) -> None:
     priority = np.concatenate(kept.priority)
     best = np.sort(np.argpartition(priority, MAX_CELLS)[:MAX_CELLS])
-    members = pa.array(best)
+    members = positions(best)
     kept.rows = [np.concatenate(kept.rows)[best]]
     kept.a = [pa.concat_arrays(kept.a).take(members)]
     kept.b = [pa.concat_arrays(kept.b).take(members)]

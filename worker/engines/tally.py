@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from worker.engines.canonical import number_text
+from worker.engines.cells import positions
 from worker.engines.classes import classify
 from worker.engines.classes.details import Details
 from worker.engines.classes.labels import LABELS, Codes, class_of, decide
@@ -150,7 +151,7 @@ class Tally:
         ranks = priority[members].tolist()
         if len(kept) == EXAMPLES and ranks and min(ranks) >= kept[-1][0]:
             return
-        rows = pa.array(members)
+        rows = positions(members)
         cells = zip(
             ranks,
             key_of(members),

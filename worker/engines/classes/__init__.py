@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from worker.engines.cells import positions
 from worker.engines.classes.details import Details
 from worker.engines.classes.instants import instant_classes
 from worker.engines.classes.labels import CHANGED, NULL_TO_VALUE, VALUE_TO_NULL, Codes
@@ -39,7 +40,7 @@ def _classify(a: pa.Array, b: pa.Array, value_type: ValueType, details: Details,
     if both.size == 0:
         return
     if both.size < len(a):
-        a, b = a.take(pa.array(both)), b.take(pa.array(both))
+        a, b = a.take(positions(both)), b.take(positions(both))
     if value_type.kind in NUMERIC:
         for pairs in number_pairs(a, b, value_type):
             codes[both[pairs.rows]] = number_classes(pairs, details)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from worker.engines.cells import positions
 from worker.engines.classes.details import Details
 from worker.engines.classes.labels import CHANGED, Codes, code
 from worker.engines.classes.strings import Strings, begins_with, codepoints_of_bytes, letter_sums
@@ -139,7 +140,7 @@ def _both(change: _Change, a: pa.Array, b: pa.Array) -> Mask:
 
 
 def _at(array: pa.Array, rows: Rows) -> pa.Array:
-    return array if rows.size == len(array) else array.take(pa.array(rows))
+    return array if rows.size == len(array) else array.take(positions(rows))
 
 
 def _equal(a: pa.Array, b: pa.Array) -> Mask:

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sklearn.ensemble import IsolationForest
 
+from worker.engines.cells import positions
 from worker.engines.values import NUMERIC, Kind
 
 SEED = 20_260_905
@@ -132,7 +133,7 @@ def _told(
 
 
 def _by_size(cells: Cells, members: Positions, name: str, kind: Kind, size: Floats) -> list[Reason]:
-    a, b = (_numbers(side.take(pa.array(members)), kind) for side in (cells.a, cells.b))
+    a, b = (_numbers(side.take(positions(members)), kind) for side in (cells.a, cells.b))
     known = np.isfinite(a) & np.isfinite(b)
     members, a, b = members[known], a[known], b[known]
     if members.size < LEAST_CELLS:

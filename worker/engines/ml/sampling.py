@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from app.oracle.dictionary import quoted
+from worker.engines.cells import positions
 from worker.engines.layout import ComparedColumn
 from worker.engines.rows import canonical_of
 from worker.engines.sources.base import ColumnInfo, Source
@@ -94,7 +95,7 @@ class _Lowest:
         chosen = np.flatnonzero(codes <= self._limit)
         if not chosen.size:
             return
-        self._tables.append(pa.Table.from_batches([batch]).take(pa.array(chosen)))
+        self._tables.append(pa.Table.from_batches([batch]).take(positions(chosen)))
         self._codes.append(codes[chosen])
         self._held += chosen.size
         if self._held > 2 * self._wanted:
@@ -108,7 +109,7 @@ class _Lowest:
     def _cut(self) -> None:
         codes = np.concatenate(self._codes)
         best = np.argsort(codes, kind="stable")[: self._wanted]
-        self._tables = [pa.concat_tables(self._tables).take(pa.array(best))]
+        self._tables = [pa.concat_tables(self._tables).take(positions(best))]
         self._codes = [codes[best]]
         self._limit = codes[best[-1]]
         self._held = best.size

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from app.jobs.rules import ColumnRule
-from worker.engines.cells import differing
+from worker.engines.cells import differing, positions
 from worker.engines.layout import ComparedColumn
 from worker.engines.numbers import Mask
 from worker.engines.rules.numbers import excused_numbers
@@ -61,5 +61,5 @@ def _where_both(
     null = a.is_null().to_numpy(zero_copy_only=False) | b.is_null().to_numpy(zero_copy_only=False)
     rows = np.flatnonzero(~(null | equal))
     if rows.size:
-        equal[rows] = excuse(a.take(pa.array(rows)), b.take(pa.array(rows)), value_type, rule)
+        equal[rows] = excuse(a.take(positions(rows)), b.take(positions(rows)), value_type, rule)
     return equal

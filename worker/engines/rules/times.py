@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from app.jobs.rules import ColumnRule
+from worker.engines.cells import positions
 from worker.engines.errors import BadPlan
 from worker.engines.numbers import Mask
 from worker.engines.values import Kind, ValueType
@@ -55,7 +56,7 @@ def instants(array: pa.Array, value_type: ValueType) -> tuple[Numbers, Numbers]:
 def _to_utc(seconds: Numbers, zone: str) -> Numbers:
     """Local times of `zone` as UTC. A time that a change of the clock repeats is the first of the two; one
     that it skips is the last second before the change."""
-    local = pa.array(seconds, pa.timestamp("s"))
+    local = positions(seconds).view(pa.timestamp("s"))
     try:
         utc = pc.assume_timezone(local, zone, ambiguous="earliest", nonexistent="earliest")
     except pa.ArrowInvalid as error:
