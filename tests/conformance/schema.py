@@ -396,56 +396,27 @@ def _moments(numbers: list[tuple[int, bool]]) -> Iterator[tuple[str, list[Any], 
             for i, is_odd in numbers
         ],
     )
-    plain = oracledb.DB_TYPE_TIMESTAMP
-    yield (
-        "TestTimestamps",
-        [None, plain, plain, plain],
-        [
-            (
-                i,
-                start + dt.timedelta(days=i, seconds=i * 2, microseconds=_fraction(i * 50)),
-                start + dt.timedelta(days=i + 1, seconds=i * 3, microseconds=_fraction(i * 125))
-                if is_odd
-                else None,
-                precise,
-            )
-            for i, is_odd in numbers
-        ],
-    )
-    zoned = oracledb.DB_TYPE_TIMESTAMP_TZ
-    start = dt.datetime.fromisoformat("2022-06-03")
-    yield (
-        "TestTimestampTZs",
-        [None, zoned, zoned, zoned],
-        [
-            (
-                i,
-                start + dt.timedelta(days=i, seconds=i * 2, microseconds=_fraction(i * 50)),
-                start + dt.timedelta(days=i + 1, seconds=i * 3, microseconds=_fraction(i * 125))
-                if is_odd
-                else None,
-                precise,
-            )
-            for i, is_odd in numbers
-        ],
-    )
-    local = oracledb.DB_TYPE_TIMESTAMP_LTZ
-    start = dt.datetime.fromisoformat("2022-06-02")
-    yield (
-        "TestTimestampLTZs",
-        [None, local, local, local],
-        [
-            (
-                i,
-                start + dt.timedelta(days=i, hours=_shift(i), seconds=i * 2, microseconds=_fraction(i * 50)),
-                start + dt.timedelta(days=i + 1, seconds=i * 3, microseconds=_fraction(i * 125))
-                if is_odd
-                else None,
-                precise,
-            )
-            for i, is_odd in numbers
-        ],
-    )
+    for table, kind, first_day, hours in (
+        ("TestTimestamps", oracledb.DB_TYPE_TIMESTAMP, start, lambda i: 0),
+        (
+            "TestTimestampTZs",
+            oracledb.DB_TYPE_TIMESTAMP_TZ,
+            dt.datetime.fromisoformat("2022-06-03"),
+            lambda i: 0,
+        ),
+        (
+            "TestTimestampLTZs",
+            oracledb.DB_TYPE_TIMESTAMP_LTZ,
+            dt.datetime.fromisoformat("2022-06-02"),
+            _shift,
+        ),
+    ):
+        rows = []
+        for i, is_odd in numbers:
+            first = dt.timedelta(days=i, hours=hours(i), seconds=i * 2, microseconds=_fraction(i * 50))
+            second = dt.timedelta(days=i + 1, seconds=i * 3, microseconds=_fraction(i * 125))
+            rows.append((i, first_day + first, first_day + second if is_odd else None, precise))
+        yield table, [None, kind, kind, kind], rows
 
 
 def _shift(i: int) -> float:
