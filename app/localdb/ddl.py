@@ -63,13 +63,17 @@ class Definition:
         self._session.database.note_ddl(compiled.changes)
         return False
 
+    def may_create(self, owner: str, kind: str) -> None:
+        """Raises ORA-01031 unless the session's user may make a unit of that kind in that schema."""
+        verb = "TRIGGER" if kind == "TRIGGER" else "TYPE" if kind.startswith("TYPE") else "PROCEDURE"
+        self._need(owner, f"CREATE {verb}", f"CREATE ANY {verb}")
+
     def store_unit(
         self, owner: str, name: str, kind: str, source: str, status: str, errors: list[tuple[int, int, str]]
     ) -> None:
         """Keep a unit's source and its compilation errors; commits. Raises ORA-01031."""
         self._session.commit()
-        verb = "TRIGGER" if kind == "TRIGGER" else "TYPE" if kind.startswith("TYPE") else "PROCEDURE"
-        self._need(owner, f"CREATE {verb}", f"CREATE ANY {verb}")
+        self.may_create(owner, kind)
         key = f"{literal(owner)}, {literal(name)}, {literal(kind)}"
         where = f"(owner, name, kind) = ({key})"
         statements = [

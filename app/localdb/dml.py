@@ -8,6 +8,7 @@ from typing import Any
 from app.localdb import bulk
 from app.localdb.contract import BatchError, Kind, Outcome
 from app.localdb.errors import OracleError, oracle_error
+from app.localdb.fired import FiredResult
 from app.localdb.link import Link
 from app.localdb.pg_messages import PgError, Result
 from app.localdb.sql.compiled import Compiled
@@ -35,11 +36,17 @@ class Changes:
     """One statement on one session's connection. `mapped` makes the ORA- error of a PostgreSQL error."""
 
     def __init__(
-        self, link: Link, compiled: Compiled, mapped: Callable[[PgError, Compiled], OracleError]
+        self,
+        link: Link,
+        compiled: Compiled,
+        mapped: Callable[[PgError, Compiled], OracleError],
+        fired: Callable[[Compiled, Texts], FiredResult],
     ) -> None:
+        """`fired` runs a statement that has a plan for its triggers."""
         self._link = link
         self._compiled = compiled
         self._mapped = mapped
+        self._fired = fired
 
     def run(self, rows: Sequence[Sequence[Any]], *, batch_errors: bool) -> Outcome:
         """Once per element of `rows`. Without `batch_errors` the first error is raised; it tells how many
@@ -47,7 +54,11 @@ class Changes:
         compiled = self._compiled
         texts = [bound(compiled, row) for row in rows]
         outcome = Outcome(Kind.DML)
-        if len(texts) >= bulk.LEAST_ROWS and (inserted := self._insert_at_once(texts)):
+        if (
+            compiled.plan is None
+            and len(texts) >= bulk.LEAST_ROWS
+            and (inserted := self._insert_at_once(texts))
+        ):
             outcome.row_count, outcome.row_counts = inserted[0], [1] * len(texts)
             outcome.last_rowid = inserted[1]
             return outcome
@@ -68,6 +79,8 @@ class Changes:
                 values = decode_rows(done.rows, compiled.columns, self._link.transaction)
                 columns = [list(column) for column in zip(*values, strict=True)]
                 outcome.returned.append(columns or [[] for _ in compiled.returning])
+            elif isinstance(done, FiredResult):
+                outcome.last_rowid = done.rowid
             elif done.rows and (rowid := done.rows[-1][-1]) is not None:
                 outcome.last_rowid = rowid.decode()
         return outcome
@@ -78,6 +91,15 @@ class Changes:
         """Each execution's result. Oracle keeps what was done before a failing execution: since the pipeline
         undid all of it, run that part again, then go on behind the failed one (batch errors) or stop."""
         outcomes: list[Result | OracleError] = []
+        if self._compiled.plan is not None:
+            for row in rows:
+                try:
+                    outcomes.append(self._fired(self._compiled, row))
+                except OracleError as error:
+                    outcomes.append(error)
+                    if not going_on:
+                        break
+            return outcomes
         start = 0
         while start < len(rows):
             try:

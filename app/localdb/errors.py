@@ -99,6 +99,8 @@ TEXTS = {
     3001: "unimplemented feature: {}",
     3113: "end-of-file on communication channel",
     4043: "object {} does not exist",
+    4091: "table {} is mutating, trigger/function may not see it",
+    4092: "cannot {} in a trigger",
     8002: "sequence {}.CURRVAL is not yet defined in this session",
     8004: "sequence {}.NEXTVAL {} and cannot be instantiated",
     1466: "unable to read data - table definition has changed",

@@ -57,3 +57,12 @@ def open_query(
         if compiled.asks_scn:
             link.set("oracle.scn", "")
     return ResultCursor(session, compiled.columns, portal, compiled.nested)
+
+
+def lock_tables(session: Session, compiled: Compiled) -> None:
+    """LOCK TABLE. Raises ORA-00054, ORA-30006."""
+    make_temporary_tables(session, compiled)
+    wait = compiled.wait
+    with session.mapped(waited=wait is not None):
+        for text in compiled.statements or [compiled.pg_text]:
+            session.link.execute(text, (), [()], lock_wait_ms=wait * 1000 if wait else None)

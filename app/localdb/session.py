@@ -9,7 +9,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.localdb import plsql, sql
+from app.localdb import fired, plsql, sql
 from app.localdb.catalog.store import UserCatalog
 from app.localdb.client_context import Contexts, Tags
 from app.localdb.contract import Bind, Column, Cursor, Direction, Kind, Lob, Outcome
@@ -21,7 +21,7 @@ from app.localdb.flashback import Past
 from app.localdb.link import Link, Mark
 from app.localdb.parameters import NLS_DEFAULTS, check, zone_minutes, zone_text
 from app.localdb.pg_messages import PgError
-from app.localdb.queries import make_temporary_tables, open_query
+from app.localdb.queries import lock_tables, make_temporary_tables, open_query
 from app.localdb.sql.catalog import ObjectKind
 from app.localdb.sql.compiled import Compiled, Effect
 from app.localdb.sql.registration import check_registration
@@ -59,6 +59,8 @@ class Session:
         self.cursors: dict[int, Cursor] = {}
         self.implicit_results: list[Cursor] = []  # of DBMS_SQL.RETURN_RESULT in the block that runs
         self.time_zone_minutes = 0
+        self.firing = 0  # triggers of this session's own transaction that are running
+        self.mutating: list[tuple[str, str]] = []  # tables whose row triggers are running
         self.nls = dict(NLS_DEFAULTS)
         self.logon_time = time.time()
         self.killed = False
@@ -135,6 +137,7 @@ class Session:
         return True
 
     def commit(self) -> None:
+        fired.refuse_ending(self, "COMMIT")
         self.statistics[Statistic.COMMITS] += 1
         try:
             self.link.commit()
@@ -145,6 +148,7 @@ class Session:
         self.lobs.committed()
 
     def rollback(self) -> None:
+        fired.refuse_ending(self, "ROLLBACK")
         self.statistics[Statistic.ROLLBACKS] += 1
         self.link.rollback()
         self.lobs.undone(ended=True)
@@ -220,6 +224,7 @@ class Session:
         )
 
     def open_cursor(self, compiled: Compiled, values: Sequence[Any]) -> ResultCursor:
+        fired.refuse_mutating(self, compiled)
         with self.mapped():
             return open_query(self, compiled, _texts(values))
 
@@ -231,7 +236,11 @@ class Session:
             cursor.close()
 
     def run_dml(self, compiled: Compiled, values: Sequence[Any]) -> DmlResult:
+        fired.refuse_mutating(self, compiled)
         make_temporary_tables(self, compiled)
+        if compiled.plan is not None:
+            done = fired.run(self, compiled, _texts(values))
+            return done.count, decode_rows(done.rows, compiled.columns, self.link.transaction)
         with self.mapped(compiled):
             result = self.link.execute(compiled.pg_text, (), [_texts(values)], counted=compiled.counted)[0]
         rows = [] if compiled.counted else result.rows
@@ -241,6 +250,7 @@ class Session:
         self, compiled: Compiled, rows: Sequence[Sequence[Any]], save_exceptions: bool
     ) -> list[DmlResult | OracleError]:
         """FORALL: the outcome of each row; without save_exceptions the first error is the last element."""
+        fired.refuse_mutating(self, compiled)
         outcomes: list[DmlResult | OracleError] = []
         texts, counted = [_texts(row) for row in rows], compiled.counted
         changes = self._changes(compiled)
@@ -261,10 +271,12 @@ class Session:
         self._run(self._compile(text, ()), statement, (), ((),), batch_errors=False)
 
     def savepoint(self, name: str) -> None:
+        fired.refuse_ending(self, "SET SAVEPOINT")
         with self.mapped():
             self.link.savepoint(name)
 
     def rollback_to(self, name: str) -> None:
+        fired.refuse_ending(self, "ROLLBACK")
         self.link.rollback_to(name)
         self.lobs.undone(ended=False)
 
@@ -302,6 +314,9 @@ class Session:
         finally:
             other.link.rollback()
             other.link.close()
+
+    def may_create(self, owner: str, kind: str) -> None:
+        Definition(self).may_create(owner, kind)
 
     def store_unit(
         self, owner: str, name: str, kind: str, source: str, status: str, errors: list[tuple[int, int, str]]
@@ -347,13 +362,16 @@ class Session:
         elif compiled.effect is Effect.ROLLBACK_TO:
             self.rollback_to(compiled.names[0])
         elif compiled.effect is Effect.SET_TRANSACTION:
-            self._set_transaction(compiled.options)
+            if compiled.options.get("read_only"):
+                self.link.begin("isolation level repeatable read, read only")
+            elif compiled.options.get("serializable"):
+                self.link.begin("isolation level repeatable read")
         elif compiled.effect is Effect.ALTER_SESSION:
             self.alter(compiled.options)
         elif compiled.effect is Effect.KILL_SESSION:
             self._kill(*map(int, compiled.names))
         elif compiled.effect is Effect.LOCK_TABLE:
-            self._lock_tables(compiled)
+            lock_tables(self, compiled)
         elif compiled.effect is Effect.RUN_BLOCK:
             return self._run_block(statement, binds, rows)
         else:
@@ -363,7 +381,7 @@ class Session:
 
     def _changes(self, compiled: Compiled) -> Changes:
         make_temporary_tables(self, compiled)
-        return Changes(self.link, compiled, self._oracle_error)
+        return Changes(self.link, compiled, self._oracle_error, lambda *change: fired.run(self, *change))
 
     def _run_block(
         self, statement: Statement, binds: Sequence[Bind], rows: Sequence[Sequence[Any]]
@@ -408,19 +426,6 @@ class Session:
         if (sid, serial) == (self.sid, self.serial):
             raise oracle_error(27)
         self.database.kill_session(sid, serial)
-
-    def _set_transaction(self, options: Mapping[str, Any]) -> None:
-        if options.get("read_only"):
-            self.link.begin("isolation level repeatable read, read only")
-        elif options.get("serializable"):
-            self.link.begin("isolation level repeatable read")
-
-    def _lock_tables(self, compiled: Compiled) -> None:
-        make_temporary_tables(self, compiled)
-        wait = compiled.wait
-        with self.mapped(waited=wait is not None):
-            for text in compiled.statements or [compiled.pg_text]:
-                self.link.execute(text, (), [()], lock_wait_ms=wait * 1000 if wait else None)
 
     def _first_settings(self) -> dict[str, str]:
         settings = {

@@ -118,9 +118,9 @@ def test_the_stack_names_each_unit_and_line(connection: oracledb.Connection, sch
     [
         ("create procedure bad is begin x := 1; end;", "PLS-00201: identifier 'X' must be declared"),
         ("create function bad return nosuch is begin return 1; end;", "PLS-00201: identifier 'NOSUCH' must be"),
-        ("create trigger bad instead of insert on t begin null; end;", "ORA-03001"),
-        ("create trigger bad for insert on t compound trigger before statement is begin null; end before"
-         " statement; end;", "ORA-03001"),
+        ("create trigger bad before insert on t begin nosuch; end;", "PLS-00201: identifier 'NOSUCH' must be declared"),
+        ("create trigger bad for insert on t compound trigger before statement is begin null; end after"
+         " statement; end;", "PLS-00113"),
         ("create procedure bad is begin goto a; <<a>> null; end;", "ORA-03001: unimplemented feature: GOTO"),
     ],
 )  # fmt: skip

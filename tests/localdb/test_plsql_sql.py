@@ -397,12 +397,6 @@ def test_trigger_writes_to_another_table(cursor: oracledb.Cursor) -> None:
     assert cursor.fetchall() == [("update", 1), ("delete", 2)]
 
 
-def test_what_a_trigger_cannot_do_is_refused_by_name(cursor: oracledb.Cursor) -> None:
-    cursor.execute("create trigger t_bad before insert on t for each row begin t_other(1); end;")
-    cursor.execute("select text from user_errors where name = 'T_BAD'")
-    assert "a procedure call in a trigger is not supported by the local database" in cursor.fetchone()[0]
-
-
 def test_dropped_trigger_no_longer_fires(cursor: oracledb.Cursor) -> None:
     cursor.execute("create trigger t_x before insert on t for each row begin :new.name := 'trigger'; end;")
     cursor.execute("drop trigger t_x")
@@ -435,12 +429,3 @@ def test_triggers_go_with_their_table(cursor: oracledb.Cursor) -> None:
     cursor.execute("drop table t")
     cursor.execute("select count(*) from user_objects where object_name = 'T_X'")
     assert cursor.fetchone() == (0,)
-
-
-def test_trigger_that_reads_its_own_table_is_refused(cursor: oracledb.Cursor) -> None:
-    cursor.execute(
-        "create trigger t_x before insert on t for each row declare n number; "
-        "begin select count(*) into n from t; end;"
-    )
-    cursor.execute("select text from user_errors where name = 'T_X'")
-    assert "ORA-04091" in cursor.fetchone()[0]

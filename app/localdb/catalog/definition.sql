@@ -34,7 +34,11 @@ declare
     target regclass := (select t.tgrelid from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
                          where t.tgname = trigger_name and n.nspname = owner_name and not t.tgisinternal);
 begin
-    if target is not null then
+    if (select relkind = 'v' from pg_class where oid = target) then -- PostgreSQL cannot switch those of a view
+        execute format('comment on trigger %I on %s is %L', trigger_name, target,
+            (select jsonb_set(obj_description(t.oid, 'pg_trigger')::jsonb, '{disabled}', to_jsonb(not enabled))
+               from pg_trigger t where t.tgrelid = target and t.tgname = trigger_name));
+    elsif target is not null then
         execute format('alter table %s %s trigger %I', target, case when enabled then 'enable' else 'disable' end, trigger_name);
     end if;
 end

@@ -264,15 +264,20 @@ select g.grantee::varchar(128) as "GRANTEE", g.owner::varchar(128) as "OWNER", g
   from concord_catalog.object_grants g where g.column_name <> '';
 
 create or replace view concord_catalog._triggers as
-select r.owner as "OWNER", t.tgname::varchar(128) as "TRIGGER_NAME",
-       (case when t.tgtype & 64 <> 0 then 'INSTEAD OF' when t.tgtype & 2 <> 0 then 'BEFORE' else 'AFTER' end || case when t.tgtype & 1 <> 0 then ' EACH ROW' when t.tgtype & 64 <> 0 then '' else ' STATEMENT' end)::varchar(16) as "TRIGGER_TYPE",
-       array_to_string(array_remove(array[case when t.tgtype & 4 <> 0 then 'INSERT' end, case when t.tgtype & 16 <> 0 then 'UPDATE' end, case when t.tgtype & 8 <> 0 then 'DELETE' end], null), ' OR ')::varchar(246) as "TRIGGERING_EVENT",
+select n.nspname::varchar(128) as "OWNER", t.tgname::varchar(128) as "TRIGGER_NAME", (k.facts ->> 'type')::varchar(16) as "TRIGGER_TYPE",
+       (k.facts ->> 'event')::varchar(246) as "TRIGGERING_EVENT",
        r.owner as "TABLE_OWNER", case when r.kind = 'v' then 'VIEW' else 'TABLE' end::varchar(18) as "BASE_OBJECT_TYPE", r.name as "TABLE_NAME", null::varchar(4000) as "COLUMN_NAME",
-       'REFERENCING NEW AS NEW OLD AS OLD'::varchar(422) as "REFERENCING_NAMES", null::varchar(4000) as "WHEN_CLAUSE", case when t.tgenabled = 'D' then 'DISABLED' else 'ENABLED' end::varchar(8) as "STATUS",
-       null::varchar(4000) as "DESCRIPTION", 'PL/SQL'::varchar(11) as "ACTION_TYPE", u.text::text as "TRIGGER_BODY"
+       (k.facts ->> 'names')::varchar(422) as "REFERENCING_NAMES", (k.facts ->> 'when')::varchar(4000) as "WHEN_CLAUSE",
+       case when t.tgenabled = 'D' or k.facts ->> 'disabled' = 'true' then 'DISABLED' else 'ENABLED' end::varchar(8) as "STATUS",
+       (k.facts ->> 'description')::varchar(4000) as "DESCRIPTION", 'PL/SQL'::varchar(11) as "ACTION_TYPE", (k.facts ->> 'body')::text as "TRIGGER_BODY", 'NO'::varchar(7) as "CROSSEDITION",
+       case when k.facts -> 'points' ? 'BEFORE STATEMENT' then 'YES' else 'NO' end::varchar(3) as "BEFORE_STATEMENT", case when k.facts -> 'points' ? 'BEFORE EACH ROW' then 'YES' else 'NO' end::varchar(3) as "BEFORE_ROW",
+       case when k.facts -> 'points' ? 'AFTER EACH ROW' then 'YES' else 'NO' end::varchar(3) as "AFTER_ROW", case when k.facts -> 'points' ? 'AFTER STATEMENT' then 'YES' else 'NO' end::varchar(3) as "AFTER_STATEMENT",
+       case when k.facts -> 'points' ? 'INSTEAD OF EACH ROW' then 'YES' else 'NO' end::varchar(3) as "INSTEAD_OF_ROW", 'YES'::varchar(3) as "FIRE_ONCE", 'NO'::varchar(3) as "APPLY_SERVER_ONLY"
   from pg_catalog.pg_trigger t
+  join pg_catalog.pg_proc p on p.oid = t.tgfoid
+  join pg_catalog.pg_namespace n on n.oid = p.pronamespace
   join concord_catalog.relations r on r.relid = t.tgrelid
-  left join concord_catalog.units u on u.owner = r.owner and u.name = t.tgname and u.kind = 'TRIGGER'
+ cross join lateral (select pg_catalog.obj_description(t.oid, 'pg_trigger')::jsonb as facts) k
  where not t.tgisinternal and t.tgname not like '$%';
 
 create or replace view concord_catalog._tab_statistics as

@@ -55,6 +55,17 @@ select k.conname, k.contype
  where n.nspname = $1 and c.relname = $2 and k.contype in ('p', 'u', 'f', 'c')
 """
 
+# Triggers that PostgreSQL runs by itself have no argument.
+_FIRED = """
+select n.nspname, t.tgname
+  from pg_catalog.pg_trigger t
+  join pg_catalog.pg_proc p on p.oid = t.tgfoid
+  join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+ where t.tgrelid = $1::pg_catalog.oid and t.tgnargs = 1 and t.tgenabled <> 'D' and not t.tgisinternal
+   and coalesce(pg_catalog.obj_description(t.oid, 'pg_trigger')::jsonb ->> 'disabled', 'false') = 'false'
+ order by t.oid
+"""
+
 _VIEW_BASE = """
 select distinct n.nspname, c.relname
   from pg_catalog.pg_rewrite r
@@ -118,7 +129,7 @@ _RELATION_KINDS = {
 _MAX_VARCHAR2 = 4000
 
 # A view depends on what it reads through its rewrite rule.
-_SHOWS_SESSIONS = """
+_USED = """
 with recursive used (relid) as (
     select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
      where n.nspname = $1 and c.relname = $2
@@ -130,10 +141,19 @@ with recursive used (relid) as (
         on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and d.objid = r.oid
        and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
 )
-select from used u join pg_catalog.pg_class c on c.oid = u.relid
+"""
+_SHOWS_SESSIONS = (
+    _USED
+    + """select from used u join pg_catalog.pg_class c on c.oid = u.relid
  where c.relnamespace = '"SYS"'::pg_catalog.regnamespace
    and (c.relname like 'V\\_$%' or c.relname = 'USER_CHANGE_NOTIFICATION_REGS')
  limit 1"""
+)
+_TABLES_IN = (
+    _USED
+    + """select n.nspname, c.relname from used u join pg_catalog.pg_class c on c.oid = u.relid
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p')"""
+)
 
 
 class Store:
@@ -151,6 +171,7 @@ class Store:
         self._privileges: dict[str, frozenset[str]] = {}
         self._schemas: dict[str, bool] = {}
         self._watching: dict[tuple[str, str], bool] = {}
+        self._read: dict[tuple[str, str], list[tuple[str, str]]] = {}
 
     def query(self, sql: str, *values: str) -> list[Row]:
         """One statement on the catalogue's own connection, outside every session's transaction."""
@@ -178,6 +199,7 @@ class Store:
             self._privileges.clear()
             self._schemas.clear()
             self._watching.clear()
+            self._read.clear()
 
     def object(self, schema: str, name: str) -> ObjectInfo | None:
         key = (schema, name)
@@ -217,6 +239,14 @@ class Store:
         """Whether it is one of the views of sessions and their doings, or a view over one of them."""
         return self._cached(
             self._watching, (schema, name), lambda: bool(self.query(_SHOWS_SESSIONS, schema, name))
+        )
+
+    def tables_in(self, schema: str, name: str) -> list[tuple[str, str]]:
+        """The tables that a view reads, through other views too; of a table itself."""
+        return self._cached(
+            self._read,
+            (schema, name),
+            lambda: [(_str(row[0]), _str(row[1])) for row in self.query(_TABLES_IN, schema, name)],
         )
 
     def schema_exists(self, name: str) -> bool:
@@ -325,6 +355,7 @@ class Store:
             found.temporary = _str(temporary) or None
             found.preserve_rows, found.read_only = mode == b"PRESERVE", mode == b"READ ONLY"
             found.text = _str(text) if text is not None else None
+            found.triggers = [(_str(row[0]), _str(row[1])) for row in self.query(_FIRED, _str(oid))]
         if found.kind is ObjectKind.VIEW:
             bases = self.query(_VIEW_BASE, _str(oid))
             if len(bases) == 1:

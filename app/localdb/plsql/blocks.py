@@ -33,7 +33,7 @@ from app.localdb.sql import nodes as x
 
 Handlers = list[tuple[Callable[[Raised], bool], Run]]
 
-_UNCATCHABLE = frozenset((28, 1012, 1013, 3113))
+UNCATCHABLE = frozenset((28, 1012, 1013, 3113))
 """The call is cancelled, or the session is over: no handler may hide that."""
 
 
@@ -112,7 +112,7 @@ class BlockCompiler(SubprogramCompiler):
             except OracleError as error:
                 found = raised(error)
                 found.note(frame)
-                if found.code in _UNCATCHABLE:
+                if found.code in UNCATCHABLE:
                     raise
                 handler = next((h for matches, h in handlers if matches(found)), None)
                 if handler is None:

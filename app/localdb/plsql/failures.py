@@ -27,6 +27,15 @@ def undeclared(name: str, offset: int) -> CompileError:
     return CompileError(f"PLS-00201: identifier '{name}' must be declared", offset)
 
 
+def not_assignable(name: str, offset: int) -> CompileError:
+    """A name left of := that cannot be assigned to."""
+    if name.startswith(":NEW."):
+        return CompileError("ORA-04084: cannot change NEW values for this trigger type", offset)
+    if name.startswith(":OLD."):
+        return CompileError("ORA-04085: cannot change the value of an OLD reference variable", offset)
+    return CompileError(f"PLS-00363: expression '{name}' cannot be used as an assignment target", offset)
+
+
 def unexpected(found: str, wanted: str, offset: int) -> CompileError:
     """A word that the grammar has no place for. `found` is the word as written, empty at the end."""
     symbol = f'"{found}"' if found else '"end-of-file"'

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.localdb.errors import OracleError
 from app.localdb.plsql.failures import CompileError, Lines, block_error, unsupported
+from app.localdb.plsql.firing import Trigger, compile_trigger
 from app.localdb.plsql.host import Host
 from app.localdb.plsql.packages import REFUSED, STANDARD, SUPPLIED, SYSTEM_TYPES
 from app.localdb.plsql.runtime import Context
@@ -22,7 +23,7 @@ from app.localdb.plsql.units import (
     compile_package_body,
     compile_standalone,
 )
-from app.localdb.sql.catalog import ObjectKind
+from app.localdb.sql.catalog import ObjectInfo, ObjectKind
 
 _BLOCKS = 1000  # compiled anonymous blocks kept
 _UNITS = {ObjectKind.PACKAGE: "PACKAGE", ObjectKind.PROCEDURE: "PROCEDURE", ObjectKind.FUNCTION: "FUNCTION"}
@@ -131,6 +132,21 @@ class Library:
                     f'ORA-06508: PL/SQL: could not find program unit being called: "{unit.label}"',
                 )  # fmt: skip
             unit.body_loaded = True
+
+    def trigger(self, host: Host, owner: str, name: str, table: ObjectInfo) -> Trigger:
+        """A trigger that the interpreter runs; one with errors comes as well."""
+        key = (owner, f"{name} TRIGGER")
+        found = self.units.get(key)
+        if found is None:
+            source = host.fetch_unit(owner, name, "TRIGGER") or ""
+            with host.as_user(owner):
+                try:
+                    found = compile_trigger(host, self, owner, name, source, table)
+                except CompileError as error:
+                    found = Trigger(owner, name, "TRIGGER", False, self, source, [error])
+            self.units[key] = found
+        assert isinstance(found, Trigger)
+        return found
 
     # Blocks
 

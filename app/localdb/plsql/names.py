@@ -16,7 +16,7 @@ from app.localdb.plsql.code import (
     package_place,
     variable_place,
 )
-from app.localdb.plsql.failures import CompileError, undeclared, unsupported
+from app.localdb.plsql.failures import CompileError, not_assignable, undeclared, unsupported
 from app.localdb.plsql.routines import Formal, Routine, call
 from app.localdb.plsql.runtime import Frame, Run
 from app.localdb.plsql.scope import (
@@ -129,9 +129,7 @@ class NameCompiler:
                 self.used.discard(node.name)
         if not isinstance(found, Place) or not found.writable:
             name = found.name if isinstance(found, Place) else shown(flatten(node) or ["?"])
-            raise CompileError(
-                f"PLS-00363: expression '{name}' cannot be used as an assignment target", node.offset
-            )
+            raise not_assignable(name, node.offset)
         return found
 
     def symbol(self, parts: tuple[str, ...], offset: int, s: Scope) -> Symbol:
@@ -153,6 +151,8 @@ class NameCompiler:
         rest = chain[1:]
         if symbol is None and self.unit is not None and chain[:2] == [self.unit.owner, self.unit.name]:
             symbol, rest = s.find(self.unit.name), chain[2:]
+        if symbol is None and name in (":NEW", ":OLD") and rest:
+            raise CompileError("ORA-04082: NEW or OLD references not allowed in table level triggers", offset)
         if symbol is None:
             outside = self.library.find(chain, self.owner, self.host, offset)
             if outside is None:
@@ -289,9 +289,7 @@ class NameCompiler:
             if not statement:
                 raise CompileError(f"PLS-00222: no function with name '{name}' exists in this scope", offset)
             if not whole.writable:
-                raise CompileError(
-                    f"PLS-00363: expression '{whole.name}' cannot be used as an assignment target", offset
-                )
+                raise not_assignable(whole.name, offset)
             if name != "DELETE" and type_.kind == "INDEX BY":
                 raise CompileError(
                     f"PLS-00306: wrong number or types of arguments in call to '{name}'", offset

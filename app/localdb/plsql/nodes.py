@@ -351,13 +351,28 @@ class Unit(Node):
 
 @dataclass(slots=True)
 class TriggerUnit(Node):
+    """A trigger. Simple ones have a `body`, compound ones `declarations` and `sections` by timing point.
+
+    `stop` is where its heading ends: the source up to there is DESCRIPTION of the dictionary.
+    """
+
     schema: str | None
     name: str
-    timing: str  # "BEFORE" or "AFTER"
+    timing: str  # BEFORE, AFTER, INSTEAD OF or COMPOUND
     events: list[str]  # INSERT, UPDATE, DELETE
     columns: list[str]  # UPDATE OF
     table: tuple[str, ...]
-    each_row: bool
-    when: Query | None
-    body: Block
+    each_row: bool = False
+    when: Query | None = None
     enabled: bool = True
+    follows: list[tuple[str, ...]] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=lambda: {"NEW": "NEW", "OLD": "OLD"})  # REFERENCING
+    stop: int = 0
+    body: Block | None = None
+    declarations: list[Declaration] = field(default_factory=list)
+    sections: dict[str, Block] = field(default_factory=dict)
+
+    @property
+    def point(self) -> str:
+        """The timing point of a simple trigger."""
+        return f"{self.timing} {'EACH ROW' if self.each_row else 'STATEMENT'}"

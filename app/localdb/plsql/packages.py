@@ -12,7 +12,7 @@ from app.localdb.errors import OracleError
 from app.localdb.plsql import convert, lobs
 from app.localdb.plsql.failures import MESSAGES, PREDEFINED
 from app.localdb.plsql.routines import native
-from app.localdb.plsql.runtime import Context, Raised
+from app.localdb.plsql.runtime import Context, Event, Raised
 from app.localdb.plsql.scope import Computed, ExceptionSymbol, Layout, RoutineSymbol, Scope, TypeSymbol
 from app.localdb.plsql.types import (
     BLOB,
@@ -79,10 +79,18 @@ def _raise_application_error(ctx: Context, number: Any, message: str | None, kee
     raise error
 
 
+def _event(ctx: Context) -> Event:
+    """What fired the innermost trigger that runs."""
+    return ctx.events[-1] if ctx.events else Event("")
+
+
 def _standard() -> Scope:
     b = Builder()
     b.add("RAISE_APPLICATION_ERROR", "num in number, msg in varchar2, keeperrorstack in boolean",
           _raise_application_error, keeperrorstack=False)  # fmt: skip
+    for name, verb in (("INSERTING", "INSERT"), ("UPDATING", "UPDATE"), ("DELETING", "DELETE")):
+        b.add(name, "", lambda ctx, verb=verb: _event(ctx).verb == verb, BOOLEAN)
+    b.add("UPDATING", "col in varchar2", lambda ctx, col: (col or "").upper() in _event(ctx).columns, BOOLEAN)
     for name, code in PREDEFINED.items():
         b.scope.names[name] = ExceptionSymbol(name, 1403 if code == 100 else -code)
     return b.scope

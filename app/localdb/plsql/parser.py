@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from app.localdb.plsql import nodes as n
 from app.localdb.plsql.failures import unsupported
-from app.localdb.plsql.statements import StatementParser
+from app.localdb.plsql.trigger_grammar import TriggerParser
 from app.localdb.sql.lexer import T
 
 
-class UnitParser(StatementParser):
+class UnitParser(TriggerParser):
     """Parses whole units: anonymous blocks, CREATE PACKAGE and the like."""
 
     def anonymous_block(self) -> n.Block:
@@ -105,55 +105,6 @@ class UnitParser(StatementParser):
         self.end_of_text()
         return n.Unit(start, kind, schema, name, invoker, subprogram=subprogram)
 
-    def trigger(self, start: int) -> n.TriggerUnit:
-        schema, name = self.unit_name()
-        if self.word in ("INSTEAD", "FOR"):
-            raise unsupported(f"a {self.word} trigger", self.here)
-        timing = self.one_of("BEFORE", "AFTER")
-        events: list[str] = []
-        columns: list[str] = []
-        while True:
-            if self.word not in ("INSERT", "UPDATE", "DELETE"):
-                raise unsupported(f"a trigger on {self.word or self.shown}", self.here)
-            events.append(self.word)
-            self.advance()
-            if events[-1] == "UPDATE" and self.accept("OF"):
-                columns.append(self.name())
-                while self.accept(","):
-                    columns.append(self.name())
-            if not self.accept("OR"):
-                break
-        self.expect("ON")
-        table = self.dotted_name()
-        if self.word in ("REFERENCING", "FOLLOWS", "PRECEDES", "FORWARD", "REVERSE"):
-            raise unsupported(f"{self.word} in a trigger", self.here)
-        each_row = False
-        if self.accept("FOR"):
-            self.expect("EACH")
-            each_row = self.one_of("ROW", "STATEMENT") == "ROW"
-        enabled = True
-        if self.accept("DISABLE"):
-            enabled = False
-        else:
-            self.accept("ENABLE")
-        when = None
-        if self.accept("WHEN"):
-            at = self.here
-            self.expect("(")
-            when = n.Query(at, self.until_closing())
-        body_start = self.here
-        label = self.label()
-        if self.word not in ("DECLARE", "BEGIN"):
-            raise unsupported("a trigger body other than a PL/SQL block", self.here)
-        body = self.block(label or name)
-        body.start = body_start
-        self.expect(";")
-        self.accept("/")
-        self.end_of_text()
-        return n.TriggerUnit(
-            start, schema, name, timing, events, columns, table, each_row, when, body, enabled
-        )
-
     # Parts of units
 
     def unit_name(self) -> tuple[str | None, str]:
@@ -161,10 +112,6 @@ class UnitParser(StatementParser):
         if len(parts) > 2:
             raise self.unexpected("IS or AS")
         return (parts[0] if len(parts) == 2 else None), parts[-1]
-
-    def is_or_as(self) -> None:
-        if not self.accept("IS"):
-            self.expect("AS")
 
     def unit_options(self) -> bool:
         """AUTHID and the like before IS; true for AUTHID CURRENT_USER."""

@@ -35,6 +35,7 @@ class Raised(OracleError):
         self.symbol = symbol
         self.trace: list[str] = []
         self.noted: Frame | None = None
+        self.carried: list[str] = []  # lines of the trace that SQLERRM shows as well
 
     @property
     def sqlcode(self) -> int:
@@ -44,7 +45,9 @@ class Raised(OracleError):
 
     @property
     def sqlerrm(self) -> str:
-        return "User-Defined Exception" if self.symbol is not None else self.text
+        if self.symbol is not None:
+            return "User-Defined Exception"
+        return "\n".join([self.text, *self.carried])
 
     @property
     def text(self) -> str:
@@ -78,6 +81,8 @@ def raised(error: OracleError) -> Raised:
     message, *trace = error.message.split("\nORA-")
     found = Raised(error.code, message)
     found.trace = ["ORA-" + line for line in trace]
+    if any(line.startswith("4088", 5) for line in found.trace):
+        found.carried = list(found.trace)  # a trigger's stack is part of its statement's message
     return found
 
 
@@ -88,6 +93,14 @@ class ImplicitCursor:
     row_count: int | None = None
     bulk_row_counts: list[int] = field(default_factory=list)
     bulk_exceptions: list[tuple[int, int]] = field(default_factory=list)  # iteration, error code
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a statement does to a table, as its triggers see it. `columns` are those that an UPDATE sets."""
+
+    verb: str  # INSERT, UPDATE or DELETE
+    columns: frozenset[str] = frozenset()
 
 
 class Context:
@@ -102,6 +115,7 @@ class Context:
         self.states: dict[PackageUnit, Frame] = {}
         self.packages: dict[tuple[str, str], tuple[PackageUnit, Frame]] = {}
         self.handling: list[Raised] = []
+        self.events: list[Event] = []  # of the triggers that are running, the innermost last
         self.output: list[str] = []  # complete lines of DBMS_OUTPUT
         self.output_line: str | None = None  # the line PUT has begun
         self.output_enabled = False

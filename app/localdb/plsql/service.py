@@ -10,6 +10,8 @@ from app.localdb.contract import Bind, Direction, OraType
 from app.localdb.errors import OracleError
 from app.localdb.plsql import sql_functions, triggers
 from app.localdb.plsql.failures import CompileError, Lines
+from app.localdb.plsql.firing import Firing
+from app.localdb.plsql.firing import firing as firing_of
 from app.localdb.plsql.host import Host, HostDatabase
 from app.localdb.plsql.library import Library, context, library
 from app.localdb.plsql.parser import UnitParser
@@ -22,6 +24,7 @@ from app.localdb.plsql.units import (
     compile_standalone,
 )
 from app.localdb.plsql.values import Collection, CursorHandle
+from app.localdb.sql.catalog import ObjectInfo
 
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))  # one PL/SQL call takes about six Python calls
 
@@ -141,6 +144,7 @@ def create_unit(host: Host, text: str, owner: str | None = None) -> bool:
     trigger = None
     try:
         if kind == "TRIGGER":
+            host.may_create(owner, kind)
             trigger = triggers.compile_trigger(host, shared, owner, name, source)
             errors = trigger.errors
         else:
@@ -149,7 +153,7 @@ def create_unit(host: Host, text: str, owner: str | None = None) -> bool:
         errors = [error]
     rows = [(*lines.place(error.offset), error.text) for error in errors]
     host.store_unit(owner, name, kind, source, "INVALID" if errors else "VALID", rows)
-    if trigger is not None and not errors:
+    if trigger is not None:
         try:
             triggers.install(host, trigger)
         except OracleError as error:
@@ -234,6 +238,13 @@ def invalidate(database: HostDatabase) -> None:
     """After any DDL, grant or revoke: what was compiled may mean something else now."""
     if database.plsql is not None:
         database.plsql.invalidate()
+
+
+def firing(host: Host, table: ObjectInfo, verb: str, columns: list[str]) -> Firing:
+    """The triggers that fire when `verb` changes rows of a table or view. Raises ORA-04098, ORA-00036."""
+    ctx = context(host)
+    ctx.host = host
+    return firing_of(host, ctx, library(host), table, verb, columns)
 
 
 def reset(host: Host) -> None:

@@ -1,25 +1,33 @@
-"""Row and statement triggers: translated to plpgsql, run by PostgreSQL.
+"""CREATE TRIGGER: who runs it, and what PostgreSQL keeps of it.
 
-Refused by name: compound and INSTEAD OF triggers, REFERENCING, triggers on DDL, and what `plpgsql` refuses.
+A BEFORE row trigger that only computes becomes plpgsql and runs in PostgreSQL. All others run in the interpreter
+(`firing`), around each row that a statement changes; PostgreSQL then holds a guard of the trigger's name, which
+refuses whatever would change the table without firing it.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 
+from app.localdb.errors import OracleError, oracle_error
 from app.localdb.plsql import nodes as n
-from app.localdb.plsql.failures import CompileError, Lines, unsupported
+from app.localdb.plsql.failures import CompileError, Lines
+from app.localdb.plsql.firing import compile_trigger as compile_fired
+from app.localdb.plsql.firing import with_colons
 from app.localdb.plsql.host import Host
 from app.localdb.plsql.library import Library
 from app.localdb.plsql.parser import UnitParser
-from app.localdb.plsql.plpgsql import Translator, quoted
+from app.localdb.plsql.plpgsql import Translator, literal, quoted
 from app.localdb.plsql.types import Type
 from app.localdb.plsql.typing import type_of_table_column
 from app.localdb.plsql.units import Compiler
-from app.localdb.sql import nodes as x
 from app.localdb.sql.catalog import ObjectInfo, ObjectKind
 from app.localdb.sql.lexer import T, Token
 from app.localdb.sql.parser import Parser
+
+_AT_ONCE = ("ORA-04077", "ORA-04082", "ORA-04084", "ORA-04085")
+"""Errors with which CREATE TRIGGER fails; with others it makes an invalid trigger."""
 
 
 @dataclass
@@ -33,110 +41,177 @@ class Trigger:
 
 
 def compile_trigger(host: Host, library: Library, owner: str, name: str, source: str) -> Trigger:
-    """Check and translate. Raises CompileError when it cannot be parsed; other errors are in `errors`."""
-    parser = UnitParser(source)
-    tree = parser.unit()
-    assert isinstance(tree, n.TriggerUnit)
-    found = Trigger(owner, name)
+    """Check and translate; what does not compile is in `errors`. Raises OracleError when nothing can be made."""
+    tree = _heading(source)
     with host.as_user(owner):
+        table = _table(host, owner, tree)
+        found = Trigger(owner, name)
+        own = ""
         try:
-            found.statements = _translate(host, library, owner, name, tree, Lines(source), source)
+            fired = compile_fired(host, library, owner, name, source, table)
+            found.errors = fired.errors
+            for error in found.errors:
+                if error.text.startswith(_AT_ONCE):
+                    raise OracleError(int(error.text[4:9]), error.text[11:], error.offset)
+            assert fired.tree is not None
+            tree = fired.tree
+            _check_followed(host, library, owner, tree, table)
+            if not found.errors and (owner, name) not in table.triggers:
+                own = _translated(host, library, owner, name, tree, table, source)
         except CompileError as error:
-            found.errors.append(error)
+            found.errors = [error]
+        found.statements = _statements(owner, name, tree, table, own, source)
     return found
 
 
-def _translate(
-    host: Host, library: Library, owner: str, name: str, tree: n.TriggerUnit, lines: Lines, source: str
-) -> list[str]:
+def _heading(source: str) -> n.TriggerUnit:
+    parser = UnitParser(source)
+    parser.advance()
+    try:
+        return parser.trigger_heading(0)
+    except CompileError as error:
+        if error.text.startswith("ORA-"):
+            raise OracleError(int(error.text[4:9]), error.text[11:], error.offset) from error
+        raise OracleError(4079, "invalid trigger specification", error.offset) from error
+
+
+def _table(host: Host, owner: str, tree: n.TriggerUnit) -> ObjectInfo:
     schema = tree.table[0] if len(tree.table) == 2 else None
     table = host.catalog.resolve(schema, tree.table[-1], owner)
-    if table is None or table.kind is not ObjectKind.TABLE:
-        raise CompileError("PL/SQL: ORA-00942: table or view does not exist", tree.start)
+    if table is None or table.kind not in (ObjectKind.TABLE, ObjectKind.VIEW):
+        raise oracle_error(942)
+    if table.schema == "SYS":
+        raise OracleError(4089, "cannot create triggers on objects owned by SYS")
+    if table.kind is ObjectKind.VIEW and tree.timing in ("BEFORE", "AFTER"):
+        raise OracleError(25001, "cannot create this trigger type on this type of view")
+    if table.kind is ObjectKind.TABLE and tree.timing == "INSTEAD OF":
+        raise OracleError(25002, "cannot create INSTEAD OF triggers on tables")
     if table.temporary is not None:
-        raise unsupported("a trigger on a temporary table", tree.start)
+        raise oracle_error(3001, "a trigger on a temporary table is not supported by the local database")
+    if table.kind is ObjectKind.VIEW and tree.columns:
+        raise OracleError(4073, "column list not valid for this trigger type")
     for column in tree.columns:
         if column not in table.by_name:
-            raise CompileError(f'PL/SQL: ORA-00904: "{column}": invalid identifier', tree.start)
-    label = f"{owner}.{name}"
-    compiler = Compiler(host, library, owner, label, lines)
-    translator = Translator(host, compiler, lines, label, _row_names(table, tree))
-    row = tree.each_row
+            raise oracle_error(904, f'"{column}"')
+    return table
+
+
+def _check_followed(host: Host, library: Library, owner: str, tree: n.TriggerUnit, table: ObjectInfo) -> None:
+    """FOLLOWS names triggers of the same table; the interpreter has to run them, too."""
+    for parts in tree.follows:
+        schema = parts[0] if len(parts) == 2 else owner
+        source = host.fetch_unit(schema, parts[-1], "TRIGGER")
+        if source is None:
+            raise OracleError(4080, f"trigger '{parts[-1]}' does not exist")
+        other = _heading(source)
+        if other.table[-1] != tree.table[-1] or (other.timing, tree.timing) in _UNRELATED:
+            raise OracleError(25021, "cannot reference a trigger defined on another table")
+        if (schema, parts[-1]) not in table.triggers:
+            for statement in _statements(schema, parts[-1], other, table, "", source):
+                host.pg_execute(statement)
+
+
+_UNRELATED = {("BEFORE", "AFTER"), ("AFTER", "BEFORE")}
+
+
+def _translated(
+    host: Host, library: Library, owner: str, name: str, tree: n.TriggerUnit, table: ObjectInfo, source: str
+) -> str:
+    """The body and the WHEN clause in plpgsql, empty when the interpreter has to run it."""
+    if tree.timing != "BEFORE" or not tree.each_row or tree.follows or tree.body is None:
+        return ""
+    label, lines = f"{owner}.{name}", Lines(source)
+    translator = Translator(
+        host, Compiler(host, library, owner, label, lines), lines, label, _row_names(table)
+    )
     translator.returning = (
-        "return null" if not row or tree.timing == "AFTER" else
         "return old" if tree.events == ["DELETE"] else
         "if tg_op = 'DELETE' then return old; else return new; end if" if "DELETE" in tree.events else
         "return new"
     )  # fmt: skip
-    body = translator.block(tree.body)
-    if row and (table.schema, table.name) in translator.tables:
-        raise unsupported(
-            "a row trigger that reads or changes its own table (ORA-04091 on Oracle)", tree.start
+    try:
+        body = translator.block(tree.body)
+        when = (
+            f"if not coalesce({_when(translator, tree.when, source)}, false) then {translator.returning}; end if;\n"
+            if tree.when
+            else ""
         )
-    function = f"{quoted(owner)}.{quoted('trg$' + name)}"
-    when = ""
-    if tree.when is not None:
-        when = f" when ({_when(translator, tree.when, source)})"
-    events = " or ".join(_event(e, tree.columns) for e in tree.events)
-    security = " security definer" if translator.uses_sql else ""
-    code = f"#variable_conflict use_column\nbegin\n{body}\n{translator.returning};\nend;"
-    tag = "$trigger$"
-    while tag in code:
-        tag = tag[:-1] + "_$"
-    statements = [
-        f"create or replace function {function}() returns trigger language plpgsql{security} as {tag}{code}{tag}",
-        f"create or replace trigger {quoted(name)} {tree.timing.lower()} {events} on "
-        f"{quoted(table.schema)}.{quoted(table.name)} for each {'row' if row else 'statement'}{when} "
-        f"execute function {function}()",
-    ]
-    if not tree.enabled:
-        statements.append(
-            f"alter table {quoted(table.schema)}.{quoted(table.name)} disable trigger {quoted(name)}"
-        )
-    return statements
+    except CompileError:
+        return ""
+    if translator.uses_sql or translator.tables or '"fn$' in body + when:
+        return ""
+    return f"{when}{body}\n{translator.returning};"
 
 
-def _row_names(table: ObjectInfo, tree: n.TriggerUnit) -> dict[str, tuple[str, Type]]:
-    if not tree.each_row:
-        return {}
-    found: dict[str, tuple[str, Type]] = {}
-    for column in table.columns:
-        for side in ("NEW", "OLD"):
-            found[f":{side}.{column.name}"] = (
-                f"{side.lower()}.{quoted(column.name)}",
-                type_of_table_column(column),
-            )
-    return found
-
-
-def _event(event: str, columns: list[str]) -> str:
-    if event == "UPDATE" and columns:
-        return "update of " + ", ".join(quoted(c) for c in columns)
-    return event.lower()
+def _row_names(table: ObjectInfo) -> dict[str, tuple[str, Type]]:
+    return {
+        f":{side}.{column.name}": (f"{side.lower()}.{quoted(column.name)}", type_of_table_column(column))
+        for column in table.columns
+        for side in ("NEW", "OLD")
+    }
 
 
 def _when(translator: Translator, when: n.Query, source: str) -> str:
-    """WHEN (new.a > 1): without colons there; a subquery is not allowed, in PostgreSQL neither."""
     last = when.tokens[-1].end
     parser = Parser([*when.tokens, Token(T.EOF, "", "", last, last)], text=source, plsql=True)
-    node = _with_colons(parser.expression())
-    text = translator.condition(node)
-    if "select " in text.lower():
-        raise unsupported("this WHEN condition of a trigger", when.start)
-    return text
+    return translator.condition(with_colons(parser.expression()))
 
 
-def _with_colons(node: x.Expr) -> x.Expr:
-    """NEW.x and OLD.x of a WHEN clause as :NEW.x and :OLD.x."""
-    if isinstance(node, x.Name) and node.parts[0] in ("NEW", "OLD"):
-        return x.Name(node.offset, (":" + node.parts[0], *node.parts[1:]), node.quoted)
-    for name in getattr(type(node), "__slots__", ()):
-        child = getattr(node, name, None)
-        if isinstance(child, x.Expr):
-            setattr(node, name, _with_colons(child))
-        elif isinstance(child, list):
-            setattr(node, name, [_with_colons(c) if isinstance(c, x.Expr) else c for c in child])
-    return node
+def _statements(
+    owner: str, name: str, tree: n.TriggerUnit, table: ObjectInfo, own: str, source: str
+) -> list[str]:
+    """What PostgreSQL keeps: a function, the trigger, and what the dictionary tells of it."""
+    function = f"{quoted(owner)}.{quoted('trg$' + name)}"
+    relation = f"{quoted(table.schema)}.{quoted(table.name)}"
+    label = f"{owner}.{name}"
+    code = own or _GUARD.format(
+        relation=literal(f"{table.schema}.{table.name}"),
+        message=literal(
+            f"ORA-03001: unimplemented feature: trigger {label} in a statement of this kind is not supported by the local database"
+        ),
+    )
+    tag = "$trigger$"
+    while tag in code:
+        tag = tag[:-1] + "_$"
+    events = " or ".join(
+        "update of " + ", ".join(map(quoted, tree.columns)) if e == "UPDATE" and tree.columns else e.lower()
+        for e in tree.events
+    )
+    timing, level = tree.timing, "row" if tree.each_row else "statement"
+    if timing == "COMPOUND":
+        timing, level = ("INSTEAD OF", "row") if table.kind is ObjectKind.VIEW else ("BEFORE", "statement")
+    facts = {
+        "type": "INSTEAD OF"
+        if tree.timing == "INSTEAD OF"
+        else "COMPOUND"
+        if tree.timing == "COMPOUND"
+        else tree.point,
+        "event": " OR ".join(tree.events),
+        "names": f"REFERENCING NEW AS {tree.names['NEW']} OLD AS {tree.names['OLD']}",
+        "when": source[tree.when.tokens[0].offset : tree.when.tokens[-1].end] if tree.when else None,
+        "description": source[len("trigger") : tree.stop].lstrip(),
+        "body": source[tree.when.tokens[-1].end + 1 if tree.when else tree.stop :].lstrip(") \n"),
+        "points": sorted(tree.sections),
+        "disabled": not tree.enabled and table.kind is ObjectKind.VIEW,
+    }
+    statements = [
+        f"drop function if exists {function}() cascade",
+        f"create function {function}() returns trigger language plpgsql as {tag}#variable_conflict use_column\nbegin\n{code}\nend;{tag}",
+        f"create trigger {quoted(name)} {timing.lower()} {events} on {relation} for each {level}"
+        f" execute function {function}({'' if own else literal('fired')})",
+        f"comment on trigger {quoted(name)} on {relation} is {literal(json.dumps(facts))}",
+    ]
+    if not tree.enabled and table.kind is ObjectKind.TABLE:
+        statements.append(f"alter table {relation} disable trigger {quoted(name)}")
+    return statements
+
+
+# Whoever fires the triggers of a table says so in oracle.fired; cascades are nested deeper than it.
+_GUARD = """if current_setting('oracle.fired', true) = {relation} and pg_trigger_depth() = 1 then
+   if tg_op = 'DELETE' then return old; end if;
+   return new;
+end if;
+raise exception using errcode = 'ORA00', message = {message};"""
 
 
 def install(host: Host, trigger: Trigger) -> None:

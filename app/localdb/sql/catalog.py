@@ -59,6 +59,8 @@ class ObjectInfo:
     # of a view with exactly one base table and plain columns: (schema, table)
     base: tuple[str, str] | None = None
     by_name: dict[str, ColumnInfo] = field(default_factory=dict)
+    # (owner, name) of the enabled triggers that PL/SQL's interpreter runs, in the order of their creation
+    triggers: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.by_name:

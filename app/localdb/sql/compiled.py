@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.localdb.contract import Column, Kind, OraType
-from app.localdb.sql.catalog import ObjectInfo
+from app.localdb.sql.catalog import ColumnInfo, ObjectInfo
 from app.localdb.sql.nodes import Expr
 
 
@@ -123,6 +123,36 @@ class TableChange:
 
 
 @dataclass(slots=True)
+class RowStep:
+    """The rows of a change that fires triggers. `query` gives, for INSERT, every column that can be stored; else
+    the ROWID (not of a view), every column as it is, and the new values of the columns that are `given`."""
+
+    verb: str  # INSERT, UPDATE or DELETE
+    query: Compiled
+    given: list[str]
+
+
+@dataclass(slots=True)
+class RowPlan:
+    """A change whose triggers PL/SQL's interpreter runs, row by row (app.localdb.fired)."""
+
+    target: ObjectInfo
+    alias: str  # quoted
+    steps: list[RowStep]
+    columns: list[ColumnInfo]  # all of the target
+    items: list[str]  # their texts, as a query selects them
+    described: list[Column]  # what these give
+    single: bool = False  # INSERT .. VALUES: its BEFORE row triggers may read the table
+    returning: Compiled | None = None  # the last parameter is the row's ROWID
+
+    @property
+    def params(self) -> list[Param]:
+        """Those of all its queries in order, without that ROWID."""
+        queries = [step.query for step in self.steps] + ([self.returning] if self.returning else [])
+        return [param for query in queries for param in query.params]
+
+
+@dataclass(slots=True)
 class Compiled:
     """A statement ready to run. Immutable once made: sessions cache it by text and bind types."""
 
@@ -149,6 +179,7 @@ class Compiled:
     # DML: the rows that pg_text returns are RETURNING values, columns describes them; then
     returning: list[int] = field(default_factory=list)  # indexes of the return binds, in order
     returning_refs: list[Expr] = field(default_factory=list)  # or the PL/SQL targets
+    plan: RowPlan | None = None  # DML that fires triggers of the interpreter: pg_text is not run
     # others
     effect: Effect = Effect.NONE
     names: list[str] = field(default_factory=list)

@@ -19,6 +19,7 @@ from app.localdb.sql.translate.base import Circumstances, Resolve
 from app.localdb.sql.translate.conversions import shown
 from app.localdb.sql.translate.dml import Dml
 from app.localdb.sql.translate.relation import Output, Relation
+from app.localdb.sql.translate.row_changes import row_plan
 from app.localdb.sql.types import ROWID, Ex, describe
 
 Source = str | list[Token] | n.Query | s.Insert | s.InsertAll | s.Update | s.Delete | s.Merge
@@ -235,10 +236,13 @@ def _dml(
         hidden = _mark_stored(found.columns, translator.returned, translator.returned_lobs)
         found.pg_text += "".join(f", {rowid}" for rowid in hidden)
     found.params, found.tables, found.temporary = translator.params, translator.tables, translator.temporary
-    if translator.rowid is not None and not translator.returned:
+    if translator.rowid is not None and not translator.returned and not found.plan:
         found.rowid_text = f"{found.pg_text} RETURNING oracle.rowid_text({translator.rowid})"
     if translator.target is not None:
         found.target = (translator.target.schema, translator.target.name)
+    if translator.target is not None and translator.target.triggers and not isinstance(tree, s.InsertAll):
+        found.plan = row_plan(tree, translator.target, asked)
+        found.params = found.plan.params
     returning = None if isinstance(tree, s.InsertAll | s.Merge) else tree.returning
     if returning is not None and returning.into.targets:
         _return_targets(returning, found)

@@ -43,3 +43,8 @@ language plpgsql immutable parallel safe as $$
 begin
    raise exception using errcode = 'ORA00', message = 'ORA-01436: CONNECT BY loop in user data';
 end $$;
+
+-- The next value of an identity column, whoever inserts.
+create or replace function oracle.identity_value(relation text, column_name text) returns numeric
+language sql volatile security definer set search_path = pg_catalog
+return nextval(pg_get_serial_sequence(relation, column_name));

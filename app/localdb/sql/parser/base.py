@@ -45,6 +45,7 @@ class TokenReader:
         self.tokens = tokenize(source) if isinstance(source, str) else _with_end(source)
         self.position = position
         self.plsql = plsql
+        self.embedded = False  # a statement inside PL/SQL: :NEW.x and RETURNING without INTO
         self.play = play
         self.bind_count = 0
         self.binds: list[str] = []

@@ -12,8 +12,6 @@ from app.localdb.sql.refusals import refuse
 class DmlParser(QueryParser):
     """Statements that change rows. With `embedded` RETURNING needs no INTO (PL/SQL has taken it away)."""
 
-    embedded = False
-
     def dml(self) -> s.Insert | s.InsertAll | s.Update | s.Delete | s.Merge:
         """One DML statement; the current token is its first word."""
         before, self.plsql = self.plsql, False

@@ -327,7 +327,7 @@ class ExpressionParser(CallParser):
         token = self.advance()
         if token.value in RESERVED and self.text[token.end - 1 : token.end] != '"' and not self.plsql:
             raise refuse(1745, token.offset)
-        if self.plsql and token.value in ("NEW", "OLD", "PARENT") and self.at(".") and self.peek().kind in (
+        if (self.plsql or self.embedded) and token.value in ("NEW", "OLD", "PARENT") and self.at(".") and self.peek().kind in (
             T.IDENT, T.QUOTED,
         ):  # fmt: skip
             # :NEW.column in a row trigger
