@@ -308,3 +308,23 @@ def test_what_would_pass_a_trigger_by_is_refused(cursor: oracledb.Cursor) -> Non
         ):
             cursor.execute(statement)
     assert logged(cursor) == []
+
+
+def test_rows_keep_every_type_of_value_through_a_trigger(cursor: oracledb.Cursor) -> None:
+    cursor.execute(
+        "create table k (a number, c char(3), b raw(4), d date, z timestamp with time zone, i interval day to second,"
+        " y interval year to month, f binary_double, l clob, r rowid, v as (a * 2))"
+    )
+    values = (
+        "1.5, 'x', hextoraw('00FF'), date '2026-01-02', timestamp '2026-01-02 03:04:05 +05:30', interval '1' day,"
+        " interval '2' month, 2.5d, 'text', null"
+    )
+    cursor.execute(f"insert into k (a, c, b, d, z, i, y, f, l, r) values ({values})")
+    made(cursor, "create trigger kt after insert or update on k for each row begin note.add(:new.v); end;")
+    cursor.execute(f"insert into k (a, c, b, d, z, i, y, f, l, r) values ({values})")
+    cursor.execute("update k set d = d, l = l, i = i")
+    cursor.execute(
+        "select distinct a, c, b, d, to_char(z, 'YYYY-MM-DD HH24:MI:SS TZH:TZM'), i, y, f, to_char(l), v from k"
+    )
+    assert len(cursor.fetchall()) == 1
+    assert logged(cursor) == ["3", "3", "3"]
