@@ -64,30 +64,28 @@ _HARMLESS = frozenset(
 _OFFSET = re.compile(r"([+-]?)(\d{1,2}):(\d{1,2})")
 
 
-def zone_minutes(zone: str) -> int:
-    """Minutes east of UTC of `+02:00` or of a region now. Raises ORA-01882."""
+def zone_of(zone: str) -> dt.tzinfo:
+    """The time zone `+02:00` or a region by its name. Raises ORA-01882."""
     offset = _OFFSET.fullmatch(zone.strip())
     if offset:
         minutes = int(offset[2]) * 60 + int(offset[3])
         minutes = -minutes if offset[1] == "-" else minutes
         if not -12 * 60 - 59 <= minutes <= 15 * 60:
             raise OracleError(1874, "time zone hour must be between -15 and 15")
-        return minutes
+        return dt.timezone(dt.timedelta(minutes=minutes))
     if zone.upper() in ("UTC", "GMT", "DBTIMEZONE", "LOCAL"):
-        return 0
+        return dt.UTC
     try:
-        now = dt.datetime.now(zoneinfo.ZoneInfo(zone))
+        return zoneinfo.ZoneInfo(zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
         raise OracleError(1882, "timezone region not found") from error
-    delta = now.utcoffset() or dt.timedelta()
-    return int(delta.total_seconds() // 60)
 
 
 def zone_text(zone: str) -> str:
     """A time zone as the session keeps it: an offset in the form +02:00, a region as it is."""
     if not _OFFSET.fullmatch(zone.strip()):
         return zone
-    minutes = zone_minutes(zone)
+    minutes = int((zone_of(zone).utcoffset(None) or dt.timedelta()).total_seconds()) // 60
     return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 

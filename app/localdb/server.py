@@ -159,7 +159,7 @@ class Server:
                 target=self._serve, args=(connection,), name=f"localdb-{address}", daemon=True
             )
             self._connections[connection] = thread
-        thread.start()
+            thread.start()  # before anybody can see it, and join it
 
     def _serve(self, connection: Connection) -> None:
         try:

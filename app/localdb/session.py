@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from app.localdb import fired, plsql, sql
@@ -19,9 +20,10 @@ from app.localdb.dml import NOT_OF_A_ROW, Changes, bound
 from app.localdb.errors import OracleError, from_postgres, oracle_error
 from app.localdb.flashback import Past
 from app.localdb.link import Link, Mark
-from app.localdb.parameters import NLS_DEFAULTS, check, zone_minutes, zone_text
+from app.localdb.parameters import NLS_DEFAULTS, check, zone_of, zone_text
 from app.localdb.pg_messages import PgError
 from app.localdb.queries import lock_tables, make_temporary_tables, open_query
+from app.localdb.session_settings import first_settings
 from app.localdb.sql.catalog import ObjectKind
 from app.localdb.sql.compiled import Compiled, Effect
 from app.localdb.sql.registration import check_registration
@@ -58,7 +60,7 @@ class Session:
         self.plsql: Any = None
         self.cursors: dict[int, Cursor] = {}
         self.implicit_results: list[Cursor] = []  # of DBMS_SQL.RETURN_RESULT in the block that runs
-        self.time_zone_minutes = 0
+        self.time_zone: tzinfo = UTC
         self.firing = 0  # triggers of this session's own transaction that are running
         self.mutating: list[tuple[str, str]] = []  # tables whose row triggers are running
         self.nls = dict(NLS_DEFAULTS)
@@ -162,7 +164,7 @@ class Session:
         self.past.cancel()
 
     def set_time_zone(self, offset: str) -> None:
-        self.time_zone_minutes = zone_minutes(offset)
+        self.time_zone = zone_of(offset)
         self.link.set("oracle.time_zone", zone_text(offset))
 
     @property
@@ -435,14 +437,9 @@ class Session:
             "oracle.current_schema": self.user,
             "oracle.sid": str(self.sid),
             "oracle.serial": str(self.serial),
-            "oracle.time_zone": "+00:00",
-            "oracle.play": self.play,
             "oracle.host": self.client.machine,
-            "oracle.service_name": self.database.service,
-            "oracle.instance_name": "FREE",
-            "oracle.db_name": self.database.service,
         }
-        return settings | {f"oracle.{name.lower()}": value for name, value in NLS_DEFAULTS.items()}
+        return settings | first_settings(self.play, self.database.service)
 
     def _become(self, user: str, schema: str) -> None:
         self.current_user, self.current_schema = user, schema

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from app.localdb.parameters import NLS_DEFAULTS
+
+
+def first_settings(play: str, service: str) -> dict[str, str]:
+    """What every session begins with."""
+    return {
+        "oracle.time_zone": "+00:00",
+        "oracle.play": play,
+        "oracle.service_name": service,
+        "oracle.instance_name": "FREE",
+        "oracle.db_name": service,
+        **{f"oracle.{name.lower()}": value for name, value in NLS_DEFAULTS.items()},
+    }
+
 
 class Settings:
     """PostgreSQL takes settings back when a transaction is rolled back; here they hold whatever happens."""

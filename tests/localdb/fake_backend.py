@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import Any
 
 from app.localdb.contract import Bind, Column, Kind, Lob, LobOrigin, Outcome
@@ -68,7 +69,7 @@ class FakeSession:
     in_transaction: bool = False
     tags: dict[str, str] = field(default_factory=dict)
     cursors: dict[int, FakeCursor] = field(default_factory=dict)
-    time_zone_minutes: int = 0
+    time_zone: tzinfo = UTC
     current_schema: str = "SCOTT"
     statistics: Counter[str] = field(default_factory=Counter)
     temporary_lobs: int = 0

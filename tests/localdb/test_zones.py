@@ -146,6 +146,16 @@ def test_refusals(cursor: oracledb.Cursor, expression: str, number: int) -> None
     assert code(caught) == number
 
 
+def test_a_local_time_has_the_regions_rules_of_its_day(cursor: oracledb.Cursor) -> None:
+    cursor.execute("alter session set time_zone = 'Europe/Berlin'")
+    winter, summer = (
+        f"cast(timestamp '2026-{month}-15 12:00:00 +00:00' as timestamp with local time zone)"
+        for month in ("01", "07")
+    )
+    cursor.execute(f"select {winter}, {summer} from dual")
+    assert cursor.fetchone() == (dt.datetime(2026, 1, 15, 13), dt.datetime(2026, 7, 15, 14))
+
+
 def test_a_region_is_more_than_the_driver_can_show(cursor: oracledb.Cursor) -> None:
     with pytest.raises(oracledb.NotSupportedError, match="DPY-3022"):
         cursor.execute(f"select {BERLIN} from dual").fetchall()

@@ -66,8 +66,6 @@ class Host(Protocol):
     @property
     def in_transaction(self) -> bool: ...
 
-    time_zone_minutes: int  # of the session, east of UTC
-
     @property
     def database(self) -> HostDatabase: ...
 

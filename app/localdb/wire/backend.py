@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import tzinfo
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
@@ -158,8 +159,8 @@ class BackendSession(Session, Protocol):
         ...
 
     @property
-    def time_zone_minutes(self) -> int:
-        """Offset of the session time zone from UTC: TIMESTAMP WITH LOCAL TIME ZONE is shown in it."""
+    def time_zone(self) -> tzinfo:
+        """The session's: TIMESTAMP WITH LOCAL TIME ZONE is shown in it."""
         ...
 
     # A statement goes back to the session that made it: its type is the session's own affair.

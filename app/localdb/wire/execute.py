@@ -370,7 +370,7 @@ class Executor:
                 cursor.columns,
                 cursor.fetch_types,
                 self._lobs,
-                self._session.time_zone_minutes,
+                self._session.time_zone,
                 lambda: self._session.locator_transaction,
                 lambda number: self._nested(cursor, number),
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from binascii import unhexlify
 from collections.abc import Callable, Iterable, Sequence
+from datetime import tzinfo
 from itertools import chain, repeat
 
 from app.localdb.contract import Column, IntervalYM, Lob, LobOrigin, OraType
@@ -126,7 +127,7 @@ class RowEncoder:
         columns: Sequence[Column],
         fetch_types: Sequence[int],
         lobs: Lobs,
-        zone_minutes: int,
+        zone: tzinfo,
         transaction: Callable[[], int | None],
         nested: Callable[[int], bytes],
     ) -> None:
@@ -134,7 +135,7 @@ class RowEncoder:
         `transaction` tells which one the locators of stored LOBs belong to, `nested` makes the value of a
         CURSOR column from its number."""
         self._lobs = lobs
-        self._zone = zone_minutes
+        self._zone = zone
         self._transaction = transaction
         self._lob_kinds = [(column.type, column.national) for column in columns]
         self._nested = nested

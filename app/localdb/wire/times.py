@@ -8,7 +8,7 @@ number of its region in 14 bits under the highest. Those numbers are this databa
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from app.localdb import zones
 from app.localdb.contract import IntervalYM
@@ -84,12 +84,12 @@ def decode_zone(raw: bytes) -> zones.Zone:
     return zones.Zone((raw[0] - 20) * 60 + raw[1] - 60 if any(raw) else 0)
 
 
-def encode_local_text(text: bytes, zone_minutes: int) -> bytes:
-    """A text in UTC shown in the session's time zone, 7 or 11 bytes."""
-    if not zone_minutes:
+def encode_local_text(text: bytes, zone: tzinfo) -> bytes:
+    """A text in UTC shown in the session's time zone by the rules of that moment, 7 or 11 bytes."""
+    if zone is UTC:
         return encode_timestamp_text(text)
-    moment = datetime.fromisoformat(text.decode()).replace(tzinfo=None) + timedelta(minutes=zone_minutes)
-    return encode_timestamp(moment)
+    moment = datetime.fromisoformat(text.decode()).replace(tzinfo=UTC)
+    return encode_timestamp(moment.astimezone(zone).replace(tzinfo=None))
 
 
 def _encode_far_date(text: bytes) -> bytes:

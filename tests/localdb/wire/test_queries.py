@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import timedelta, timezone
 
 import oracledb
 import pytest
@@ -42,7 +42,7 @@ def test_every_type_comes_back_as_it_should(connection: oracledb.Connection, bac
     )  # fmt: skip
     nulls = tuple(None for _ in columns)
     backend.query("select everything", columns, [row, nulls])
-    backend.sessions[0].time_zone_minutes = 120
+    backend.sessions[0].time_zone = timezone(timedelta(hours=2))
     cursor = connection.cursor()
     cursor.execute("select everything")
     found, empty = cursor.fetchall()

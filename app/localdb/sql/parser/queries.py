@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.localdb.sql import nodes as n
 from app.localdb.sql.lexer import T
 from app.localdb.sql.parser.base import RESERVED
-from app.localdb.sql.parser.expressions import ExpressionParser
+from app.localdb.sql.parser.json_table import JsonTableParser
 from app.localdb.sql.refusals import refuse
 
 _SET_OPERATORS = ("UNION", "INTERSECT", "MINUS", "EXCEPT")
@@ -21,7 +21,7 @@ _FOREIGN_CLAUSES = frozenset(
 )
 
 
-class QueryParser(ExpressionParser):
+class QueryParser(JsonTableParser):
     """Everything from WITH to FOR UPDATE."""
 
     def query(self) -> n.Query:
@@ -243,7 +243,9 @@ class QueryParser(ExpressionParser):
                 raise self.unsupported("TABLE(...)(+)")
             return n.TableFunction(token.offset, value, self._alias())
         if token.word == "JSON_TABLE" and self.peek().word == "(":
-            return self._json_table()
+            table = self.json_table()
+            table.alias = self._alias()
+            return table
         if token.word in ("XMLTABLE", "CONTAINERS", "SHARDS", "GRAPH_TABLE") and self.peek().word == "(":
             raise self.unsupported(token.word)
         if token.word == "ONLY" and self.peek().word == "(":
@@ -367,54 +369,6 @@ class QueryParser(ExpressionParser):
             "XML",
         ):
             raise self.unsupported(f"the {self.token.word} clause")
-
-    def _json_table(self) -> n.JsonTable:
-        offset = self.advance().offset
-        self.expect_open()
-        operand = self.value()
-        self._format_json()
-        path = self.json_path() if self.accept(",") else "$"
-        found = n.JsonTable(offset, operand, path, [])
-        found.on_error, found.on_empty = self.json_on_clauses()
-        found.columns = self._json_columns()
-        self.expect_close()
-        found.alias = self._alias()
-        return found
-
-    def _json_columns(self) -> list[n.JsonColumn]:
-        self.expect("COLUMNS")
-        in_parens = self.accept("(")
-        columns = [self._json_column()]
-        while self.accept(","):
-            columns.append(self._json_column())
-        if in_parens:
-            self.expect_close()
-        return columns
-
-    def _json_column(self) -> n.JsonColumn:
-        offset = self.offset
-        if self.at("NESTED"):
-            self.advance()
-            self.accept("PATH")
-            path = self.json_path()
-            return n.JsonColumn(offset, "NESTED", "", path=path, columns=self._json_columns())
-        found = n.JsonColumn(offset, "VALUE", self.name())
-        if self.accept("FOR"):
-            self.expect("ORDINALITY")
-            found.kind = "ORDINALITY"
-            return found
-        if not self.at("EXISTS", "FORMAT", "PATH", ",", ")"):
-            found.type = self.type_name()
-        if self.accept("EXISTS"):
-            found.kind = "EXISTS"
-        elif self._format_json():
-            found.kind = "QUERY"
-        self.accept("TRUNCATE")
-        found.wrapper = self.json_wrapper()
-        if self.accept("PATH"):
-            found.path = self.json_path()
-        found.on_error, found.on_empty = self.json_on_clauses()
-        return found
 
     # -- GROUP BY ----------------------------------------------------------------------------------------
 
