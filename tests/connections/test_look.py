@@ -45,10 +45,11 @@ def test_who_is_not_waited_for_any_more_leaves_no_process(
             asking = asyncio.create_task(
                 Looks(hidden_owner="CONCORD").ask("hole", Probe(), Probed, login=login)
             )
-            await asyncio.get_running_loop().run_in_executor(None, hole.accept)
-            asking.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await asking
+            taken, _ = await asyncio.get_running_loop().run_in_executor(None, hole.accept)
+            with taken:  # closed before, the process would see the end of the connection and end by itself
+                asking.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await asking
 
     asyncio.run(story())
     [(process, arguments, environment)] = started
