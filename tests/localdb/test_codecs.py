@@ -161,7 +161,8 @@ def test_a_region_has_oracles_form() -> None:
 def test_dates_have_oracles_known_bytes() -> None:
     assert times.encode_date_text(b"2026-01-31 23:59:58").hex() == "787e011f183c3b"
     assert times.encode_date_text(b"4712-01-01 00:00:00 BC").hex() == "355801" + "01" + "010101"
-    assert times.encode_local_text(b"2026-01-31 23:30:00+00", 60) == times.encode_date_text(
+    an_hour_east = timezone(timedelta(hours=1))
+    assert times.encode_local_text(b"2026-01-31 23:30:00+00", an_hour_east) == times.encode_date_text(
         b"2026-02-01 00:30:00"
     )
     with pytest.raises(OracleError, match="ORA-01841"):
