@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +15,8 @@ from app.localdb.datarows import DataRows, Row
 from app.localdb.wire import columnar
 from app.localdb.wire.lobs import Lobs
 from app.localdb.wire.rows import RowEncoder
+
+_EAST = timezone(timedelta(hours=1))
 
 
 def messages(rows: Sequence[Row]) -> DataRows:
@@ -33,7 +35,7 @@ def encoder(*columns: Column) -> RowEncoder:
     def nested(number: int) -> bytes:
         raise AssertionError("no nested cursor here")
 
-    return RowEncoder(columns, [column.type for column in columns], Lobs(), 60, lambda: None, nested)
+    return RowEncoder(columns, [column.type for column in columns], Lobs(), _EAST, lambda: None, nested)
 
 
 def by_columns(columns: Sequence[Column], rows: DataRows) -> bytes | None:
