@@ -354,6 +354,80 @@ def test_of_a_filtered_table_only_the_compared_rows_are_repaired(
     assert counts(outcome(sides(), tmp_path / "2", key=("ID",))) == (0, 0, 0)
 
 
+def test_a_row_trigger_that_reads_its_table_does_not_hinder_the_inserts(
+    database: Instance, owner: oracledb.Connection, tmp_path: Path
+) -> None:
+    columns = "id number(9), name varchar2(9), long_text clob"
+    make(owner, "SEEN_A", [(1, "x", "l"), (2, "y", None), (3, "z", "long"), (None, "n", None)], columns)
+    make(owner, "SEEN_B", [(1, "x", "l"), (9, "w", "old")], columns)
+    with owner.cursor() as cursor:
+        cursor.execute(
+            f"create trigger {SCHEMA}.seen_t before insert on {SCHEMA}.seen_b for each row\n"
+            f"declare\n   l_rows pls_integer;\nbegin\n   select count(*) into l_rows from {SCHEMA}.seen_b;\n"
+            "   if l_rows > 9 then\n      raise_application_error(-20001, 'full');\n   end if;\nend;"
+        )
+        with pytest.raises(oracledb.DatabaseError, match="ORA-04091"):
+            cursor.execute(f"insert into {SCHEMA}.seen_b (id) select 7 from dual")
+    found = compared(database, "SEEN_A", "SEEN_B", tmp_path / "1", key=("ID",))
+    assert found.document["repair"] == {"rows": 4, "not_done": {}}
+    execute(owner, script(found, "repair.sql"))
+    owner.commit()
+    assert counts(compared(database, "SEEN_A", "SEEN_B", tmp_path / "2", key=("ID",))) == (0, 0, 0)
+    execute(owner, script(found, "backout.sql"))
+    owner.commit()
+    assert counts(compared(database, "SEEN_A", "SEEN_B", tmp_path / "3", key=("ID",))) == (0, 3, 1)
+
+
+def test_inserts_run_twice_stop_at_the_first(
+    database: Instance, owner: oracledb.Connection, tmp_path: Path
+) -> None:
+    columns = "id number(9), name varchar2(9), long_text clob"
+    make(owner, "AGAIN_A", [(1, "x", None), (2, "y", "long"), (None, "n", None)], columns)
+    make(owner, "AGAIN_B", [(1, "x", None)], columns)
+    repair = script(compared(database, "AGAIN_A", "AGAIN_B", tmp_path, key=("ID",)), "repair.sql")
+    execute(owner, repair)
+    owner.commit()
+    blocks = re.findall(r"^declare\n.*?^/\n", repair, re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 2
+    for block in blocks:
+        with pytest.raises(oracledb.DatabaseError, match=r"ORA-20099: Statement [12]: the row is not as it"):
+            execute(owner, block)
+        owner.rollback()
+    with owner.cursor() as cursor:
+        assert cursor.execute(f"select count(*) from {SCHEMA}.again_b").fetchone() == (3,)
+
+
+def test_times_with_a_zone_are_repaired_in_utc_and_the_script_says_so(
+    database: Instance, owner: oracledb.Connection, tmp_path: Path
+) -> None:
+    columns = """id number(9) primary key, name varchar2(9), zoned timestamp(6) with time zone,
+      local timestamp(6) with local time zone"""
+    stamps = (
+        "timestamp '2026-07-01 12:00:00.123456 +02:00'",
+        "timestamp '2020-02-29 23:30:00 -11:30'",
+        "timestamp '1999-12-31 23:59:59.999999 +00:00'",
+        "cast(null as timestamp with time zone)",
+        "from_tz(timestamp '2026-12-01 08:00:00', 'Europe/Zurich')",
+    )
+    turned = stamps[1:] + stamps[:1]
+    for name, order, only in (("ZONED_A", stamps, 10), ("ZONED_B", turned, 11), ("ZONED_WAS", turned, 11)):
+        make(owner, name, [], columns)
+        with owner.cursor() as cursor:
+            for number, stamp in enumerate(order):
+                cursor.execute(f"insert into {SCHEMA}.{name} values ({number}, 'x', {stamp}, {stamp})")
+            cursor.execute(f"insert into {SCHEMA}.{name} values ({only}, 'x', {order[0]}, {order[1]})")
+        owner.commit()
+    found = compared(database, "ZONED_A", "ZONED_B", tmp_path / "1")
+    repair = script(found, "repair.sql")
+    assert "-- Times of ZONED are written in UTC: the same instants, not their own zones.\n" in repair
+    execute(owner, repair)
+    owner.commit()
+    assert counts(compared(database, "ZONED_A", "ZONED_B", tmp_path / "2")) == (0, 0, 0)
+    execute(owner, script(found, "backout.sql"))
+    owner.commit()
+    assert counts(compared(database, "ZONED_WAS", "ZONED_B", tmp_path / "3")) == (0, 0, 0)
+
+
 def test_a_file_is_not_repaired(tmp_path: Path) -> None:
     sides = [MemorySource(n, pa.table({"K": [1], "V": [v]})) for n, v in (("A", "x"), ("B", "y"))]
     (tmp_path / "work").mkdir()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from worker.engines.errors import BadPlan
@@ -56,40 +56,58 @@ def _script(task: Task, repair: Repair, purpose: str) -> Iterator[str]:
         f"{len(repair.inserts):,} to insert"
     )
     yield f"-- {counts}.\n"
+    if zoned := _zoned(task, repair):
+        yield f"-- Times of {_comment(', '.join(zoned))} are written in UTC: the same instants, not their own zones.\n"
     for reason, count in sorted(repair.not_done.items()):
         yield f"-- NOT repaired: {count:,} {_comment(reason)}.\n"
     yield "set define off\nset sqlblanklines on\nset feedback off\n"
     yield "whenever sqlerror exit failure rollback\n"
     yield f"prompt {counts}\n\n"
-    changes = [
-        *((_delete, change) for change in repair.deletes),
-        *((_update, change) for change in repair.updates),
-        *((_insert, change) for change in repair.inserts),
-    ]
-    plain = 0  # statements in the block that is open
-    for number, (write_one, change) in enumerate(changes, 1):
-        variables = _variables(change)
-        if plain and (variables or plain == _STATEMENTS_A_BLOCK):
+    number = 0  # of the statement
+    for write_one, changes in (
+        (_delete, repair.deletes),
+        (_update, repair.updates),
+        (_insert, repair.inserts),
+    ):
+        for block in _blocks(changes):
+            variables = _variables(block[0])
+            declared = [f"{name} {value.oracle_type.lower()}" for name, value in variables.items()]
+            if write_one is _insert:
+                declared.append("l_found pls_integer")
+            yield "declare\n" * bool(declared) + "".join(f"   {one};\n" for one in declared) + "begin\n"
+            for name, value in variables.items():
+                yield from (f"   {statement};\n" for statement in value.assigned(name))
+            for change in block:
+                number += 1
+                yield write_one(table, change, number)
             yield "end;\n/\n"
-            plain = 0
-        if not plain:
-            declared = "".join(
-                f"   {name} {value.oracle_type.lower()};\n" for name, value in variables.items()
-            )
-            yield f"declare\n{declared}begin\n" if variables else "begin\n"
-        for name, value in variables.items():
-            yield from (f"   {statement};\n" for statement in value.assigned(name))
-        yield (
-            f"   {write_one(table, change)};\n"
-            f"   if sql%rowcount != 1 then\n"
-            f"      raise_application_error(-20099, 'Statement {number}: the row is not as it was compared.');\n"
-            f"   end if;\n"
-        )
-        plain += 1
-        if variables or number == len(changes):
-            yield "end;\n/\n"
-            plain = 0
     yield f"prompt Done: {counts}. Nothing is committed yet.\n"
+
+
+def _zoned(task: Task, repair: Repair) -> list[str]:
+    """The columns with a zone that are written: a comparison knows their instants only."""
+    written = {name for change in (*repair.updates, *repair.inserts) for name in change.new}
+    return [
+        column.b.name
+        for column in task.layout.columns
+        if column.b.name in written and column.b.oracle_type.endswith("WITH TIME ZONE")
+    ]
+
+
+def _blocks(changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
+    """The changes of each block of PL/SQL: one with large objects, which need variables of their own, or many."""
+    block: list[Change] = []
+    for change in changes:
+        alone = bool(_variables(change))
+        if block and (alone or len(block) == _STATEMENTS_A_BLOCK):
+            yield block
+            block = []
+        if alone:
+            yield [change]
+        else:
+            block.append(change)
+    if block:
+        yield block
 
 
 def quoted(name: str) -> str:
@@ -117,25 +135,40 @@ def _written(time: str, values: Values) -> dict[str, str]:
     }
 
 
-def _delete(table: str, change: Change) -> str:
-    return f"delete from {table}\n    where {_conditions(change)}"
+def _delete(table: str, change: Change, number: int) -> str:
+    return f"   delete from {table}\n    where {_conditions(change)};\n{_stop('sql%rowcount != 1', number)}"
 
 
-def _update(table: str, change: Change) -> str:
+def _update(table: str, change: Change, number: int) -> str:
     assignments = "\n         ,".join(
         f"{quoted(name)} = {value}" for name, value in _written("new", change.new).items()
     )
-    return f"update {table}\n      set {assignments}\n    where {_conditions(change)}"
+    return (
+        f"   update {table}\n      set {assignments}\n    where {_conditions(change)};\n"
+        f"{_stop('sql%rowcount != 1', number)}"
+    )
 
 
-def _insert(table: str, change: Change) -> str:
-    """Only where no row has the key: the table may lack a unique key, and a filter may have left that row out."""
+def _insert(table: str, change: Change, number: int) -> str:
+    """Only where no row has the key: the table may lack a unique key, and a filter may have left that row out.
+
+    The row itself comes by VALUES: only then may a row trigger of the table read it (ORA-04091 otherwise).
+    Source: PL/SQL Language Reference, Mutating-Table Restriction.
+    """
     names = ", ".join(quoted(name) for name in change.new)
     values = "\n         ,".join(_written("new", change.new).values())
     return (
-        f"insert into {table} ({names})\n   select {values}\n     from dual\n"
-        f"    where not exists (select null\n                        from {table}\n"
-        f"                       where {_conditions(change)})"
+        f"   select count(*)\n     into l_found\n     from {table}\n    where {_conditions(change)};\n"
+        f"{_stop('l_found != 0', number)}"
+        f"   insert into {table} ({names})\n   values ({values});\n"
+    )
+
+
+def _stop(condition: str, number: int) -> str:
+    return (
+        f"   if {condition} then\n"
+        f"      raise_application_error(-20099, 'Statement {number}: the row is not as it was compared.');\n"
+        f"   end if;\n"
     )
 
 
