@@ -100,6 +100,22 @@ def test_a_type_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
     assert "The column NAME is of type LIST" in error.sentence
 
 
+def test_all_columns_that_cannot_be_compared_are_told_at_once(tmp_path: Path) -> None:
+    nested = TABLE.set_column(1, "NAME", pa.array([[1], [2]])).set_column(
+        2, "PRICE", pa.array([{"X": 1}, None])
+    )
+    error = refusal(tmp_path, ComparisonPlan(key=("ID",)), a=nested, b=nested)
+    assert error.sentence == (
+        "2 columns have types that cannot be compared: NAME is of type LIST<ITEM: INT64>, "
+        "PRICE is of type STRUCT<X: INT64>. Ignore these columns, or compare a view that converts them."
+    )
+    other = TABLE.set_column(1, "NAME", pa.array([1, 2])).set_column(2, "PRICE", pa.array([True, None]))
+    error = refusal(tmp_path, ComparisonPlan(key=("ID",)), b=other)
+    assert error.sentence.startswith(
+        "2 columns have types that cannot be compared with each other: NAME is VARCHAR2"
+    )
+
+
 def test_a_large_object_cannot_be_key(tmp_path: Path) -> None:
     source = MemorySource("A", TABLE, types={"NAME": ValueType(Kind.LONG_TEXT)})
     assert (

@@ -428,6 +428,41 @@ def test_times_with_a_zone_are_repaired_in_utc_and_the_script_says_so(
     assert counts(compared(database, "ZONED_WAS", "ZONED_B", tmp_path / "3")) == (0, 0, 0)
 
 
+def test_intervals_are_repaired_exactly(
+    database: Instance, owner: oracledb.Connection, tmp_path: Path
+) -> None:
+    columns = "id number(9) primary key, months interval year(9) to month, span interval day(9) to second(9)"
+    of_months = (
+        "to_yminterval('-0-03')",
+        "to_yminterval('99999999-11')",
+        "cast(null as interval year to month)",
+    )
+    of_time = (
+        "to_dsinterval('-0 00:00:00.000001')",
+        "to_dsinterval('12345 23:59:59.999999')",
+        "to_dsinterval('0 12:30:00')",
+    )
+    for name, turn in (("SPAN_A", 0), ("SPAN_B", 1), ("SPAN_WAS", 1)):
+        make(owner, name, [], columns)
+        with owner.cursor() as cursor:
+            for n in range(3):
+                values = f"{n}, {of_months[(n + turn) % 3]}, {of_time[(n + turn) % 3]}"
+                cursor.execute(f"insert into {SCHEMA}.{name} values ({values})")
+        owner.commit()
+    found = compared(database, "SPAN_A", "SPAN_B", tmp_path / "1")
+    assert counts(found) == (3, 0, 0)
+    assert found.document["samples"]["changed"][0]["cells"] == [
+        {"column": "MONTHS", "a": "-0-03", "b": "99999999-11"},
+        {"column": "SPAN", "a": "-00:00:00.000001", "b": "12345 23:59:59.999999"},
+    ]
+    execute(owner, script(found, "repair.sql"))
+    owner.commit()
+    assert counts(compared(database, "SPAN_A", "SPAN_B", tmp_path / "2")) == (0, 0, 0)
+    execute(owner, script(found, "backout.sql"))
+    owner.commit()
+    assert counts(compared(database, "SPAN_WAS", "SPAN_B", tmp_path / "3")) == (0, 0, 0)
+
+
 def test_a_file_is_not_repaired(tmp_path: Path) -> None:
     sides = [MemorySource(n, pa.table({"K": [1], "V": [v]})) for n, v in (("A", "x"), ("B", "y"))]
     (tmp_path / "work").mkdir()

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from worker.engines import intervals
 from worker.engines.cells import bits
 from worker.engines.values import Kind, ValueType, type_of_arrow
 
@@ -54,9 +55,9 @@ def canonical(array: pa.Array, own: ValueType, wanted: ValueType, *, padded: boo
         case Kind.LONG_BINARY:
             return _digests(_binary(array), array)
         case Kind.INTERVAL_MONTHS:
-            return pa.array([None if v is None else v.months for v in array.to_pylist()], wanted.storage)
+            return intervals.months(array)
         case Kind.INTERVAL_NANOSECONDS:
-            return _interval_nanoseconds(array, wanted)
+            return intervals.nanoseconds(array)
 
 
 def number_text(value: Decimal) -> str:
@@ -142,10 +143,3 @@ def _digests(binary: pa.Array, original: pa.Array) -> pa.Array:
         for value, length in zip(binary.to_pylist(), lengths, strict=True)
     ]
     return pa.array(digests, pa.large_string())
-
-
-def _interval_nanoseconds(array: pa.Array, wanted: ValueType) -> pa.Array:
-    values = [
-        None if v is None else Decimal(v.days * 86_400_000_000_000 + v.nanoseconds) for v in array.to_pylist()
-    ]
-    return pa.array(values, wanted.storage)

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from worker.engines import intervals
 from worker.engines.cells import positions
 from worker.engines.numbers import decimal_texts
 from worker.engines.values import Kind, ValueType
@@ -25,11 +26,15 @@ def text_array(array: pa.Array, value_type: ValueType) -> pa.Array:
     """Each value of a column in storage form as text, NULL as NULL.
 
     Numbers have every digit and no superfluous zeros; instants read 2026-09-05 12:30:00 with a fraction
-    only where there is one; RAW is hexadecimal; large objects are told by size and hash.
+    only where there is one; intervals read 1-02 (years, months) and 1 02:03:04.5 (days); RAW is hexadecimal; large objects are told by size and hash.
     """
     match value_type.kind:
-        case Kind.DECIMAL | Kind.INTERVAL_NANOSECONDS:
+        case Kind.DECIMAL:
             return decimal_texts(array)
+        case Kind.INTERVAL_MONTHS:
+            return intervals.month_texts(array)
+        case Kind.INTERVAL_NANOSECONDS:
+            return intervals.nanosecond_texts(array)
         case Kind.DOUBLE:
             return _double_texts(array)
         case Kind.BOOLEAN:

@@ -53,7 +53,7 @@ def lay_out(source: Source, target: Source, plan: ComparisonPlan) -> Layout:
     """Decide what is compared with what.
 
     Raises BadPlan (unknown column, no key, a rule that does not fit), IncomparableTypes or
-    UnsupportedColumn; each sentence names the column.
+    UnsupportedColumn; each sentence names the columns.
     """
     side_a = _by_name(source.schema(), source.name)
     side_b = _by_name(target.schema(), target.name)
@@ -81,6 +81,12 @@ def lay_out(source: Source, target: Source, plan: ComparisonPlan) -> Layout:
         and name not in ignored
         and (wanted is None or name in wanted)
     ]
+    _check_types([(side_a[n], side_b[n]) for n in key_names], "Choose another key")
+    _check_types(
+        [(side_a[n], side_b[n]) for n in value_names],
+        "Ignore the column, or compare a view that converts it",
+        "Ignore these columns, or compare a view that converts them",
+    )
     rules = {name.upper(): rule for name, rule in plan.rules.items()}
     return Layout(
         key=tuple(_pair(side_a[n], side_b[n], rules.get(n), is_key=True) for n in key_names),
@@ -147,26 +153,50 @@ def _key(source: Source, target: Source, plan: ComparisonPlan) -> tuple[list[str
     )
 
 
+def _check_types(
+    pairs: Sequence[tuple[ColumnInfo, ColumnInfo]], remedy: str, remedy_for_many: str | None = None
+) -> None:
+    """All columns that cannot be compared, in one sentence."""
+    unread = [next((c for c in pair if c.value_type is None), None) for pair in pairs]
+    unreadable = [f"{c.name} is of type {c.oracle_type}" for c in unread if c is not None]
+    if len(unreadable) == 1:
+        raise UnsupportedColumn(f"The column {unreadable[0]}, which cannot be compared. {remedy}.")
+    if unreadable:
+        raise UnsupportedColumn(
+            f"{len(unreadable)} columns have types that cannot be compared: {_some(unreadable)}. "
+            f"{remedy_for_many or remedy}."
+        )
+    apart = [
+        f"{a.name} is {a.oracle_type} on one side and {b.oracle_type} on the other"
+        for a, b in pairs
+        if a.value_type is not None
+        and b.value_type is not None
+        and common_type(a.value_type, b.value_type) is None
+    ]
+    if len(apart) == 1:
+        raise IncomparableTypes(f"The column {apart[0]}; these cannot be compared. {remedy}.")
+    if apart:
+        raise IncomparableTypes(
+            f"{len(apart)} columns have types that cannot be compared with each other: {_some(apart)}. "
+            f"{remedy_for_many or remedy}."
+        )
+
+
 def _pair(a: ColumnInfo, b: ColumnInfo, rule: ColumnRule | None, *, is_key: bool = False) -> ComparedColumn:
-    remedy = "Choose another key" if is_key else "Ignore the column, or compare a view that converts it"
-    for column in (a, b):
-        if column.value_type is None:
-            raise UnsupportedColumn(
-                f"The column {column.name} is of type {column.oracle_type}, which cannot be compared. {remedy}."
-            )
     assert a.value_type is not None
     assert b.value_type is not None
     common = common_type(a.value_type, b.value_type)
-    if common is None:
-        raise IncomparableTypes(
-            f"The column {a.name} is {a.oracle_type} on one side and {b.oracle_type} on the other; "
-            f"these cannot be compared. {remedy}."
-        )
+    assert common is not None
     if rule is not None:
         check_rule(rule, a.name, a.oracle_type, common, is_key=is_key)
     if is_key and common.kind in (Kind.LONG_TEXT, Kind.LONG_BINARY):
         raise BadPlan(f"{a.name} is {a.oracle_type}; a large object cannot be part of a key.")
     return ComparedColumn(name=a.name, a=a, b=b, type=common, rule=rule)
+
+
+def _some(phrases: Sequence[str], most: int = 8) -> str:
+    more = len(phrases) - most
+    return _listing(phrases[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _listing(names: Iterable[str]) -> str:

@@ -12,6 +12,8 @@ from enum import StrEnum
 
 import pyarrow as pa
 
+from worker.engines.intervals import is_length_of_time
+
 INTEGER_DIGITS = 19
 """Decimal digits that the widest int64 needs."""
 DECIMAL_DIGITS = 38
@@ -136,6 +138,8 @@ def type_of_arrow(arrow_type: pa.DataType) -> ValueType | None:
         return ValueType(Kind.TIMESTAMP_NS if arrow_type.unit == "ns" else Kind.TIMESTAMP)
     if pa.types.is_date(arrow_type):
         return ValueType(Kind.TIMESTAMP)
+    if is_length_of_time(arrow_type):
+        return ValueType(Kind.INTERVAL_NANOSECONDS)
     if (
         pa.types.is_string(arrow_type)
         or pa.types.is_large_string(arrow_type)

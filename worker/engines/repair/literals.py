@@ -88,11 +88,17 @@ def _literal(text: str, kind: Kind, oracle_type: str) -> str | None:
         case Kind.BINARY:
             return raw_literal(text)
         case Kind.INTERVAL_MONTHS:
-            return f"numtoyminterval({text}, 'MONTH')"
+            return f"to_yminterval('{text}')"
         case Kind.INTERVAL_NANOSECONDS:
-            return f"numtodsinterval({text} / 1e9, 'SECOND')"
+            return _day_to_second(text)
         case _:
             return None
+
+
+def _day_to_second(text: str) -> str:
+    """TO_DSINTERVAL wants the days said, with the sign before them."""
+    sign, length = ("-", text[1:]) if text.startswith("-") else ("", text)
+    return f"to_dsinterval('{sign}{length if ' ' in length else f'0 {length}'}')"
 
 
 def _double(text: str, oracle_type: str) -> str:

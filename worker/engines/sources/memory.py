@@ -104,5 +104,9 @@ def type_name(value_type: ValueType | None, arrow_type: pa.DataType, padded: boo
             return "CLOB"
         case Kind.LONG_BINARY:
             return "BLOB"
-        case other:
-            return other.value.upper()
+        case Kind.BOOLEAN:
+            return "BOOLEAN"
+        case Kind.INTERVAL_MONTHS:
+            return "INTERVAL YEAR TO MONTH"
+        case Kind.INTERVAL_NANOSECONDS:
+            return "INTERVAL DAY TO SECOND"
