@@ -2,8 +2,9 @@
 
     python -m tests.bench.soak [--sessions 64] [--minutes 5]
 
-Sessions insert, update, delete, fetch over several round trips, read LOBs, call PL/SQL with a REF CURSOR, fail,
-roll back, cancel, and now and then disconnect without a word. The figures before and after are of an idle server
+Sessions insert, update, delete, fetch over several round trips, read and write LOBs, call PL/SQL with a REF CURSOR,
+change rows whose triggers the interpreter runs, read zoned times, watch a query's result, load directly, fail, roll
+back, cancel, and now and then disconnect without a word. The figures before and after are of an idle server
 with the same small pool open; a leak shows as a difference that grows with the minutes.
 """
 
@@ -25,6 +26,21 @@ from app.localdb.postgres import DATABASE, SUPERUSER
 from tests.conftest import LocalProcess
 from tests.localdb.fuzz import memory_mb, threads
 
+KINDS = [
+    "write",
+    "read",
+    "lob",
+    "locator",
+    "call",
+    "fired",
+    "zoned",
+    "watch",
+    "load",
+    "fail",
+    "cancel",
+    "undone",
+    "bulk",
+]
 EXPECTED = ("ORA-00001", "ORA-01013", "ORA-00942", "DPY-4024", "ORA-06512", "ORA-20001", "ORA-00060")
 
 
@@ -78,6 +94,15 @@ def prepare(connection: oracledb.Connection) -> None:
         begin
            open out_rows for select id, name from soak where id >= in_low order by id;
         end;""")
+    cursor.execute("create table soak_fired (id number, at timestamp with time zone)")
+    cursor.execute("create table soak_log (id number)")
+    cursor.execute("""
+        create trigger soak_fires after insert or delete on soak_fired for each row
+        begin
+           insert into soak_log values (coalesce(:new.id, :old.id));
+           delete from soak_log where id = coalesce(:new.id, :old.id);
+        end;""")
+    cursor.execute("create table soak_loaded (id number, name varchar2(40))")
     connection.commit()
 
 
@@ -95,7 +120,7 @@ class Session:
     def run(self) -> None:
         while time.monotonic() < self._until:
             try:
-                connection = self._instance.connect()
+                connection = self._connect()
             except oracledb.Error as error:
                 self.strange.append(str(error))
                 time.sleep(0.1)
@@ -109,8 +134,12 @@ class Session:
                     connection.close()
             # else: dropped with whatever it has open
 
+    def _connect(self) -> oracledb.Connection:
+        found = self._instance
+        return oracledb.connect(user=found.user, password=found.password, dsn=found.dsn, events=True)
+
     def _step(self, connection: oracledb.Connection) -> None:
-        kind = self._random.choice(("write", "read", "lob", "call", "fail", "cancel", "undone", "bulk"))
+        kind = self._random.choice(KINDS)
         try:
             with connection.cursor() as cursor:
                 getattr(self, f"_{kind}")(connection, cursor)
@@ -141,6 +170,46 @@ class Session:
         found = cursor.var(oracledb.DB_TYPE_CURSOR)
         cursor.callproc("soak_some", [self._random.randint(1, 2000), found])
         found.getvalue().fetchmany(10)
+
+    def _locator(self, connection: oracledb.Connection, cursor: oracledb.Cursor) -> None:
+        row = self._random.randint(1, 2000)
+        cursor.execute("select text from soak where id = :1 for update skip locked", [row])
+        for (text,) in cursor:
+            text.write("written", self._random.randint(1, 2990))
+        connection.commit()
+
+    def _fired(self, connection: oracledb.Connection, cursor: oracledb.Cursor) -> None:
+        cursor.executemany(
+            "insert into soak_fired values (:1, systimestamp at time zone 'Europe/Berlin')",
+            [(self._number,)] * 5,
+        )
+        cursor.execute("delete from soak_fired where id = :1", [self._number])
+        connection.commit()
+
+    def _zoned(self, connection: oracledb.Connection, cursor: oracledb.Cursor) -> None:
+        cursor.execute(
+            "select from_tz(timestamp '2026-01-01 00:00:00', '+02:00') + numtodsinterval(level, 'DAY') at, level"
+            " from dual connect by level <= 200 order by at"
+        )
+        assert len(cursor.fetchall()) == 200
+
+    def _watch(self, connection: oracledb.Connection, cursor: oracledb.Cursor) -> None:
+        """A subscription, ended properly or left to its end with its connection."""
+        if self._random.random() < 0.8:
+            return
+        watching = connection.subscribe(
+            callback=lambda message: None, qos=oracledb.SUBSCR_QOS_QUERY, client_initiated=True, timeout=20
+        )
+        watching.registerquery(f"select id, name from soak where id = {self._random.randint(1, 2000)}")
+        if self._random.random() < 0.8:
+            connection.unsubscribe(watching)
+
+    def _load(self, connection: oracledb.Connection, cursor: oracledb.Cursor) -> None:
+        connection.direct_path_load(
+            self._instance.user, "soak_loaded", ["id", "name"], [(self._number, "loaded")] * 50
+        )
+        cursor.execute("delete from soak_loaded where id = :1", [self._number])
+        connection.commit()
 
     def _fail(self, connection: oracledb.Connection, cursor: oracledb.Cursor) -> None:
         cursor.execute(
