@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from app.localdb import fired, plsql, sql
+from app.localdb import direct_load, fired, plsql, sql
 from app.localdb.catalog.store import UserCatalog
 from app.localdb.client_context import Contexts, Tags
 from app.localdb.contract import Bind, Column, Cursor, Direction, Kind, Lob, Outcome
 from app.localdb.cursors import ResultCursor
 from app.localdb.ddl import Definition
-from app.localdb.dml import NOT_OF_A_ROW, Changes, bound
+from app.localdb.dml import Changes, bound
 from app.localdb.errors import OracleError, from_postgres, oracle_error
 from app.localdb.flashback import Past
 from app.localdb.link import Link, Mark
@@ -24,10 +24,8 @@ from app.localdb.parameters import NLS_DEFAULTS, check, zone_of, zone_text
 from app.localdb.pg_messages import PgError
 from app.localdb.queries import lock_tables, make_temporary_tables, open_query
 from app.localdb.session_settings import first_settings
-from app.localdb.sql.catalog import ObjectKind
 from app.localdb.sql.compiled import Compiled, Effect
 from app.localdb.sql.registration import check_registration
-from app.localdb.sql.types import quote
 from app.localdb.statements import Statement
 from app.localdb.stored_lobs import StoredLobs
 from app.localdb.values import decode_rows, to_text
@@ -119,24 +117,15 @@ class Session:
                 self.commit()
             return outcome
 
-    def copy_rows(self, schema: str, table: str, columns: Sequence[str], lines: bytes) -> bool:
-        """See wire.backend. COPY knows nothing of DEFAULT ON NULL, and would write identity columns."""
-        found = self.catalog.resolve(schema or None, table, self.current_schema)
-        if found is None or found.kind is not ObjectKind.TABLE or found.temporary:
-            return False
-        if any((c := found.by_name[name]).identity or c.virtual or c.default_on_null for name in columns):
-            return False
-        listed = ", ".join(map(quote, columns))
+    def load_columns(self, schema: str, table: str, names: Sequence[str]) -> list[Column]:
+        """See wire.backend."""
         with self._statement():
-            try:
-                self.link.copy_in(
-                    f"copy {quote(found.schema)}.{quote(found.name)} ({listed}) from stdin", [lines]
-                )
-            except PgError as error:
-                if error.sqlstate in NOT_OF_A_ROW:
-                    raise
-                return False
-        return True
+            return direct_load.columns(self, schema, table, names)
+
+    def copy_rows(self, schema: str, table: str, columns: Sequence[str], lines: bytes) -> bool:
+        """See wire.backend."""
+        with self._statement():
+            return direct_load.copy(self, schema, table, columns, lines)
 
     def commit(self) -> None:
         fired.refuse_ending(self, "COMMIT")

@@ -121,6 +121,9 @@ class FakeSession:
             self.in_transaction = not commit
         return outcome
 
+    def load_columns(self, schema: str, table: str, names: Sequence[str]) -> list[Column]:
+        return self.backend.tables[f"{schema}.{table}"]
+
     def copy_rows(self, schema: str, table: str, columns: Sequence[str], lines: bytes) -> bool:
         return False
 
@@ -203,6 +206,7 @@ class FakeBackend:
     def __init__(self) -> None:
         self.users: dict[str, Verifier] = {"SCOTT": make_verifier("SCOTT", "tiger", 1)}
         self.statements: dict[str, Behaviour] = {}
+        self.tables: dict[str, list[Column]] = {}  # of direct path loads
         self.calls: list[Call] = []
         self.sessions: list[FakeSession] = []
         self.notifications = FakeNotifications()

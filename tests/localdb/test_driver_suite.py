@@ -249,3 +249,37 @@ def test_direct_path_load_copies_or_says_why_not(connection: oracledb.Connection
         assert code(refused) == number
     connection.rollback()
     assert cursor.execute("select count(*) from t").fetchone() == (3,)
+
+
+def test_direct_path_load_says_what_it_does_not_load(connection: oracledb.Connection) -> None:
+    cursor = connection.cursor()
+
+    def refused(table: str, names: list[str], row: tuple[object, ...] = (1,)) -> str:
+        with pytest.raises(oracledb.DatabaseError) as caught:
+            connection.direct_path_load(connection.username, table, names, [row])
+        return str(caught.value.args[0].message)
+
+    cursor.execute("create table p (id number primary key check (id < 9), twice number as (id * 2), c clob)")
+    cursor.execute("create trigger tr after update on p begin null; end;")
+    assert refused("P", ["ID"]).startswith("ORA-26086")
+    cursor.execute("alter trigger tr disable")
+    assert refused("P", ["ID", "TWICE"], (1, 2)).startswith("ORA-26016: Virtual column TWICE")
+    cursor.execute("insert into p (id) values (2)")
+    assert refused("P", ["ID"]).startswith("ORA-26085")
+    connection.commit()
+    assert refused("P", ["NONE"]).startswith('ORA-00904: "NONE"')
+    assert refused("P", ["ID"], (10,)).startswith("ORA-02290")
+    connection.direct_path_load(connection.username, "P", ["ID"], [(3,)])
+    cursor.execute("alter trigger tr enable")
+    cursor.execute("create table f (id number references p)")
+    assert "with a foreign key is not supported" in refused("F", ["ID"])
+    cursor.execute("create table j (doc clob check (doc is json))")
+    assert refused("J", ["DOC"], ("{}",)).startswith(
+        "ORA-26065: check constraint cannot reference column, DOC"
+    )
+    cursor.execute("create view v as select id from p")
+    assert "of a view" in refused("V", ["ID"])
+    cursor.execute("create table d (id number, at date default sysdate)")
+    assert refused("D", ["ID"]).startswith("DPY-4009: 2 positional bind values are required but 1")
+    assert "leaves out a column with a default" in refused("D", ["ID"], (1, None))
+    assert cursor.execute("select id from p order by id").fetchall() == [(2,), (3,)]

@@ -179,6 +179,11 @@ class BackendSession(Session, Protocol):
         commit: bool = False,
     ) -> Outcome: ...
 
+    def load_columns(self, schema: str, table: str, names: Sequence[str]) -> list[Column]:
+        """The columns whose values every row of a direct path load into that table has to give: `names`, and
+        what the server demands besides. Raises OracleError when it cannot be loaded so."""
+        ...
+
     def copy_rows(self, schema: str, table: str, columns: Sequence[str], lines: bytes) -> bool:
         """Load rows in the text form of PostgreSQL's COPY. False, with nothing done, when this table cannot
         be loaded so, or a row does not fit: INSERT then tells why."""

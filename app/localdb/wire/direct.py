@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.localdb.contract import Bind, Column, OraType, StatementInfo
-from app.localdb.errors import OracleError
+from app.localdb.errors import OracleError, oracle_error
 from app.localdb.values import to_text
 from app.localdb.wire import pieces
 from app.localdb.wire.backend import BackendSession
@@ -114,27 +114,27 @@ class DirectPath:
             value = (reader.data() or b"").decode("utf-8", "replace")
             names.setdefault(reader.ub(), []).append(value)
         reader.ubs(value_count)
-        return lambda: self._prepare(
-            names.get(SCHEMA_NAME, [""])[0], names.get(OBJECT_NAME, [""])[0], names.get(COLUMN_NAME, [])
-        )
+        schema, table = (_plain(names.get(index, [""])[0]) for index in (SCHEMA_NAME, OBJECT_NAME))
+        return lambda: self._prepare(schema, table, list(map(_plain, names.get(COLUMN_NAME, []))))
 
     def _prepare(self, schema: str, table: str, column_names: list[str]) -> bytes:
+        columns = self._session.load_columns(schema, table, column_names)
+        names = [column.name for column in columns]
+        listed = ", ".join(map(_quoted, names))
         target = f"{_quoted(schema)}.{_quoted(table)}"
-        listed = ", ".join(map(_quoted, column_names))
-        columns = self._session.describe(self._session.prepare(f"select {listed} from {target}"))
         binds = [_bind(number, column) for number, column in enumerate(columns, 1)]
         places = ", ".join(f":{bind.name}" for bind in binds)
         statement = self._session.prepare(f"insert into {target} ({listed}) values ({places})")
         self._last += 1
-        names = [column.name for column in columns]
         decoders = [_decoder(column) for column in columns]
         self._loads[self._last] = Load(
             statement,
             binds,
             decoders,
             [None if column.national else column.type for column in columns],
-            (_plain(schema), _plain(table), names),
+            (schema, table, names),
             [_texts(decode, column) for decode, column in zip(decoders, columns, strict=True)],
+            error=None if len(names) == len(column_names) else _UNNAMED,
         )
         described = (
             describe_column(column, n, self._channel.field_version) for n, column in enumerate(columns, 1)
@@ -233,6 +233,11 @@ class _Nothing:
 
 _NOTHING: Any = _Nothing()
 
+# The client refuses rows of another length than was described; these have values for columns that it did not name.
+_UNNAMED = oracle_error(
+    3001, "a direct path load that leaves out a column with a default is not supported by the local database"
+)
+
 
 def _texts(decode: Decoder, column: Column) -> Texts:
     """What turns the raw bytes of a column into COPY's texts."""
@@ -280,9 +285,7 @@ def _plain(name: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    if name.startswith('"'):
-        return name
-    return '"' + name.upper().replace('"', '""') + '"'
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _bind(number: int, column: Column) -> Bind:

@@ -27,7 +27,7 @@ def test_direct_path_load_inserts_in_batches(connection: oracledb.Connection, ba
     ]
     names = [column.name for column in columns]
     listed = ", ".join(f'"{name}"' for name in names)
-    backend.query(f'select {listed} from "SCOTT"."T"', columns, [])
+    backend.tables["SCOTT.T"] = columns
     insert = f'insert into "SCOTT"."T" ({listed}) values (:1, :2, :3, :4, :5)'
     loaded: list[list[Any]] = []
 
