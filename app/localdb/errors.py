@@ -191,12 +191,36 @@ def lost(error: PgGone) -> OracleError:
 
 
 def from_postgres(error: PgError, *, updating: bool = False, waited: bool = False) -> OracleError:
-    """The ORA- error of a PostgreSQL error.
+    """The ORA- error of a PostgreSQL error, with the lines ORA-06512 of functions and triggers that PostgreSQL ran.
 
     `updating` tells ORA-01407 from ORA-01400; `waited` tells a WAIT n that ran out (ORA-30006) from NOWAIT.
     What has no counterpart becomes ORA-03001 with PostgreSQL's own words: it is a construct that the local
     database let through although it cannot do it.
     """
+    found = _translated(error, updating=updating, waited=waited)
+    if found.code != 3001:
+        found.message += _stack(error.fields.get("W", ""))
+    return found
+
+
+# PostgreSQL's account of where an error was; names as in plsql/sql_functions.py and plsql/triggers.py.
+_PLACE = re.compile(
+    r"""^PL/pgSQL function (?:"((?:[^"]|"")+)"|(\w+))\."(fn|trg)\$((?:[^"]|"")+)"\(.*?\) line (\d+)""",
+    re.MULTILINE,
+)
+
+
+def _stack(context: str) -> str:
+    lines = ""
+    for quoted, plain, kind, name, line in _PLACE.findall(context):
+        label = f"{quoted or plain}.{name.partition('.')[0] if kind == 'fn' else name}".replace('""', '"')
+        lines += f'\nORA-06512: at "{label}", line {line}'
+        if kind == "trg":
+            lines += f"\nORA-04088: error during execution of trigger '{label}'"
+    return lines
+
+
+def _translated(error: PgError, *, updating: bool, waited: bool) -> OracleError:
     fields, state = error.fields, error.sqlstate
     own = _OWN_TEXT.match(error.message)
     if own:

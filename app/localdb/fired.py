@@ -6,6 +6,7 @@ fails undoes all of it. PostgreSQL's guards (plsql/triggers.py) let only this pa
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,8 @@ def run(session: Session, compiled: Compiled, texts: Texts) -> FiredResult:
     change = _Change(session, compiled, compiled.plan, texts)
     mark = session.link.mark()
     try:
-        change.run()
+        with _mutating(session, session.mutating):
+            change.run()
     except BaseException:
         session.link.undo_to(mark)
         raise
@@ -61,6 +63,27 @@ def refuse_mutating(session: Session, compiled: Compiled) -> None:
             for table in session.database.store.tables_in(*each):
                 if table in session.mutating:
                     raise oracle_error(4091, ".".join(table))
+
+
+@contextlib.contextmanager
+def hidden(session: Session, compiled: Compiled) -> Iterator[None]:
+    """While PostgreSQL runs the changes of a statement: the functions that it calls must not read its table."""
+    tables = list(session.mutating)
+    if compiled.target is not None and not compiled.single and '"fn$' in compiled.pg_text:
+        tables += session.database.store.tables_in(*compiled.target)
+    with _mutating(session, tables):
+        yield
+
+
+@contextlib.contextmanager
+def _mutating(session: Session, tables: Sequence[tuple[str, str]]) -> Iterator[None]:
+    """concord_catalog.refuse_mutating looks at it."""
+    before = session.link.setting("oracle.mutating")
+    session.link.set("oracle.mutating", "\n".join(map(".".join, tables)))
+    try:
+        yield
+    finally:
+        session.link.set("oracle.mutating", before)
 
 
 def refuse_ending(session: Session, what: str) -> None:
@@ -101,14 +124,14 @@ class _Change:
 
     def _open(self, step: RowStep, values: Texts) -> Portal:
         locking = step.verb != "INSERT" and self.plan.target.has_rowid
-        with self.session.mapped(self.compiled):
+        with self.session.mapped(self.compiled), hidden(self.session, self.compiled):
             return self.session.link.query(
                 step.query.pg_text, (), values, limit=_ROWS, ahead=_ROWS, locking=locking
             )
 
     def _fetched(self, portal: Portal, step: RowStep) -> Iterator[tuple[Any, ...]]:
         while True:
-            with self.session.mapped(self.compiled):
+            with self.session.mapped(self.compiled), hidden(self.session, self.compiled):
                 rows = portal.fetch(_ROWS)
             yield from decode_rows(rows, step.query.columns, self.session.link.transaction)
             if len(rows) < _ROWS:
@@ -126,7 +149,7 @@ class _Change:
             before = list(new)
             view = not self.plan.target.has_rowid
             point = "INSTEAD OF EACH ROW" if view else "BEFORE EACH ROW"
-            new = self._fire(firing, point, old, new, step, exempt=self.plan.single)
+            new = self._fire(firing, point, old, new, step, exempt=self.compiled.single)
             if view:
                 self.result.changed += 1
                 continue
@@ -177,7 +200,8 @@ class _Change:
         if not (exempt or point.startswith("INSTEAD")):
             mutating.append(self.table)
         try:
-            return firing.fire_row(point, old, new)
+            with _mutating(self.session, mutating):
+                return firing.fire_row(point, old, new)
         finally:
             del mutating[before:]
 

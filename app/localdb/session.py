@@ -232,7 +232,7 @@ class Session:
         if compiled.plan is not None:
             done = fired.run(self, compiled, _texts(values))
             return done.count, decode_rows(done.rows, compiled.columns, self.link.transaction)
-        with self.mapped(compiled):
+        with self.mapped(compiled), fired.hidden(self, compiled):
             result = self.link.execute(compiled.pg_text, (), [_texts(values)], counted=compiled.counted)[0]
         rows = [] if compiled.counted else result.rows
         return result.count, decode_rows(rows, compiled.columns, self.link.transaction)
@@ -244,8 +244,11 @@ class Session:
         fired.refuse_mutating(self, compiled)
         outcomes: list[DmlResult | OracleError] = []
         texts, counted = [_texts(row) for row in rows], compiled.counted
-        changes = self._changes(compiled)
-        for outcome in changes.each(texts, compiled.pg_text, counted=counted, going_on=save_exceptions):
+        with fired.hidden(self, compiled):
+            done = self._changes(compiled).each(
+                texts, compiled.pg_text, counted=counted, going_on=save_exceptions
+            )
+        for outcome in done:
             if isinstance(outcome, OracleError):
                 outcomes.append(outcome)
             else:
@@ -345,7 +348,8 @@ class Session:
             cursor = open_query(self, compiled, bound(compiled, row), row)
             return Outcome(Kind.QUERY, cursor=cursor)
         if compiled.kind is Kind.DML:
-            return self._changes(compiled).run(rows, batch_errors=batch_errors)
+            with fired.hidden(self, compiled):
+                return self._changes(compiled).run(rows, batch_errors=batch_errors)
         if compiled.effect in (Effect.COMMIT, Effect.ROLLBACK):
             self.commit() if compiled.effect is Effect.COMMIT else self.rollback()
         elif compiled.effect is Effect.SAVEPOINT:

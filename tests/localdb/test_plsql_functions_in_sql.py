@@ -106,3 +106,29 @@ def test_unknown_function_is_ora_00904(cursor: oracledb.Cursor) -> None:
     with pytest.raises(oracledb.DatabaseError) as caught:
         cursor.execute("select nothing(id) from t")
     assert code(caught) == 904
+
+
+def test_errors_of_functions_in_sql_have_their_lines(cursor: oracledb.Cursor, schema: str) -> None:
+    cursor.execute("create function inner_f(n number) return number is\nbegin\n   return 1 / n;\nend;")
+    cursor.execute(
+        "create package pack as function outer_f(n number) return number; end;",
+    )
+    cursor.execute(
+        "create package body pack as\n   function outer_f(n number) return number is\n      l number;\n   begin\n"
+        "      select inner_f(n)\n        into l from dual;\n      return l;\n   end;\nend;"
+    )
+    stack = (
+        f'ORA-01476: divisor is equal to zero\nORA-06512: at "{schema}.INNER_F", line 3\n'
+        f'ORA-06512: at "{schema}.PACK", line 5'
+    )
+    with pytest.raises(oracledb.DatabaseError) as caught:
+        cursor.execute("select pack.outer_f(id - 1) from t")
+    assert caught.value.args[0].message.split("\nHelp")[0] == stack
+    seen, all_lines = cursor.var(str), cursor.var(str)
+    cursor.execute(
+        "declare x number;\nbegin\n   select pack.outer_f(0) into x from dual;\nexception when others then\n"
+        "   :a := sqlerrm; :b := dbms_utility.format_error_stack;\nend;",
+        [seen, all_lines],
+    )
+    assert seen.getvalue() == stack
+    assert all_lines.getvalue() == f"{stack}\nORA-06512: at line 3\n"

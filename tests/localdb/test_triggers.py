@@ -328,3 +328,65 @@ def test_rows_keep_every_type_of_value_through_a_trigger(cursor: oracledb.Cursor
     )
     assert len(cursor.fetchall()) == 1
     assert logged(cursor) == ["3", "3", "3"]
+
+
+def test_an_error_of_a_trigger_that_only_computes_has_its_line(cursor: oracledb.Cursor, schema: str) -> None:
+    made(
+        cursor,
+        "create trigger only before insert or update on t for each row\nwhen (new.id > 0)\ndeclare\n"
+        "   text varchar2(20) := 'two\nlines';\n   n number;\nbegin\n   if :new.grade = 0 then\n      n := 1;\n"
+        "   end if;\n   n := 1 / :new.grade;\nend;",
+    )
+    with pytest.raises(oracledb.DatabaseError) as caught:
+        cursor.execute("update t set grade = 0")
+    assert message(caught) == (
+        f'ORA-01476: divisor is equal to zero\nORA-06512: at "{schema}.ONLY", line 11\n'
+        f"ORA-04088: error during execution of trigger '{schema}.ONLY'"
+    )
+
+
+def test_functions_of_a_statement_do_not_see_what_it_changes(cursor: oracledb.Cursor, schema: str) -> None:
+    made(
+        cursor,
+        "create view tv as select * from t",
+        "create function other return number is n number; begin select count(*) into n from log; return n; end;",
+        "create package p as function grades return number; end;",
+        "create package body p as\n   function grades return number is\n      n number;\n   begin\n"
+        "      select sum(grade)\n        into n from tv;\n      return n;\n   end;\nend;",
+    )
+    mutating = (
+        f"ORA-04091: table {schema}.T is mutating, trigger/function may not see it\n"
+        f'ORA-06512: at "{schema}.P", line 5'
+    )
+    for statement in (
+        "update t set grade = p.grades",
+        "delete from tv where grade < p.grades",
+        "insert into t (id, grade) select id + 10, p.grades from t",
+        "merge into t using (select 1 i from dual) q on (t.id = q.i) when matched then update set grade = p.grades",
+    ):
+        with pytest.raises(oracledb.DatabaseError) as caught:
+            cursor.execute(statement)
+        assert message(caught) == mutating
+    cursor.execute("update t set grade = other")
+    cursor.execute("insert into t (id, grade) values (9, p.grades)")
+    cursor.execute("insert into log (what) select p.grades from t")
+    made(
+        cursor,
+        "create trigger r after update on t for each row\nbegin\n   insert into log (what) select p.grades from dual;\nend;",
+    )
+    with pytest.raises(oracledb.DatabaseError) as caught:
+        cursor.execute("update t set name = 'x'")
+    assert message(caught) == (
+        f'{mutating}\nORA-06512: at "{schema}.R", line 3\n'
+        f"ORA-04088: error during execution of trigger '{schema}.R'"
+    )
+    with pytest.raises(
+        oracledb.DatabaseError, match="ORA-04091"
+    ):  # the statement's own function, then a trigger
+        cursor.execute("update t set grade = p.grades")
+    cursor.execute("drop trigger r")
+    made(
+        cursor,
+        "create trigger s before update on t begin insert into log (what) select p.grades from dual; end;",
+    )
+    cursor.execute("update t set grade = other")

@@ -84,3 +84,32 @@ begin
     execute format('alter view %I.%I owner to %I', schema, name, schema);
 end
 $$;
+
+-- The tables that a view reads, through other views too; of a table itself. A view depends on what it reads through
+-- its rewrite rule.
+create or replace function concord_catalog.read_by(target oid) returns setof oid language sql stable
+    set search_path = pg_catalog as $$
+with recursive used (relid) as (
+    values (target)
+    union
+    select d.refobjid from used u join pg_rewrite r on r.ev_class = u.relid
+      join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
+)
+select relid from used
+$$;
+
+-- What a function says that PostgreSQL runs before it reads those tables and views: ORA-04091 while the statement
+-- that runs it is changing one of them (oracle.mutating, a line for each table).
+create or replace function concord_catalog.refuse_mutating(names text[]) returns void language plpgsql stable
+    security definer set search_path = pg_catalog as $$
+declare
+    found text := (select n.nspname || '.' || c.relname from pg_class v join pg_namespace s on s.oid = v.relnamespace
+                     cross join concord_catalog.read_by(v.oid) b join pg_class c on c.oid = b join pg_namespace n on n.oid = c.relnamespace
+                    where s.nspname || '.' || v.relname = any (names)
+                      and n.nspname || '.' || c.relname = any (string_to_array(current_setting('oracle.mutating'), E'\n')) limit 1);
+begin
+    if found is not null then
+        raise exception using errcode = 'ORA00', message = 'ORA-04091: table ' || found || ' is mutating, trigger/function may not see it';
+    end if;
+end
+$$;

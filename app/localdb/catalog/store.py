@@ -128,32 +128,18 @@ _RELATION_KINDS = {
 
 _MAX_VARCHAR2 = 4000
 
-# A view depends on what it reads through its rewrite rule.
 _USED = """
-with recursive used (relid) as (
-    select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-     where n.nspname = $1 and c.relname = $2
-    union
-    select d.refobjid
-      from used u
-      join pg_catalog.pg_rewrite r on r.ev_class = u.relid
-      join pg_catalog.pg_depend d
-        on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and d.objid = r.oid
-       and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-)
+  from pg_catalog.pg_class v join pg_catalog.pg_namespace s on s.oid = v.relnamespace
+ cross join concord_catalog.read_by(v.oid) b
+  join pg_catalog.pg_class c on c.oid = b join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ where s.nspname = $1 and v.relname = $2
 """
 _SHOWS_SESSIONS = (
-    _USED
-    + """select from used u join pg_catalog.pg_class c on c.oid = u.relid
- where c.relnamespace = '"SYS"'::pg_catalog.regnamespace
-   and (c.relname like 'V\\_$%' or c.relname = 'USER_CHANGE_NOTIFICATION_REGS')
- limit 1"""
+    "select"
+    + _USED
+    + " and n.nspname = 'SYS' and (c.relname like 'V\\_$%' or c.relname = 'USER_CHANGE_NOTIFICATION_REGS') limit 1"
 )
-_TABLES_IN = (
-    _USED
-    + """select n.nspname, c.relname from used u join pg_catalog.pg_class c on c.oid = u.relid
-  join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p')"""
-)
+_TABLES_IN = "select n.nspname, c.relname" + _USED + " and c.relkind in ('r', 'p')"
 
 
 class Store:

@@ -231,10 +231,15 @@ def _backtrace(ctx: Context) -> str | None:
     return "".join(line + "\n" for line in lines) or None
 
 
+_MOST_STACK = 2000  # bytes of FORMAT_ERROR_STACK
+
+
 def _error_stack(ctx: Context) -> str | None:
     if not ctx.handling:
         return None
-    return ctx.handling[-1].text + "\n"
+    error = ctx.handling[-1]
+    stack = "".join(line + "\n" for line in (error.text, *error.trace))
+    return stack.encode()[:_MOST_STACK].decode("utf-8", "ignore")
 
 
 def _dbms_utility() -> Scope:

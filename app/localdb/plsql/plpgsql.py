@@ -44,6 +44,8 @@ PG_TYPES = {
     OraType.BINARY_DOUBLE: "float8",
     OraType.BINARY_FLOAT: "float4",
 }
+_MARK = "\x01"  # around the line on which what follows has to stand
+_MARKED = re.compile(f"{_MARK}([0-9]+){_MARK}")
 _CONDITIONS = {"NO_DATA_FOUND": "no_data_found", "TOO_MANY_ROWS": "too_many_rows", "DUP_VAL_ON_INDEX": "unique_violation",
                "ZERO_DIVIDE": "division_by_zero"}  # fmt: skip
 
@@ -56,16 +58,25 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def laid_out(code: str) -> str:
+    """The code with each statement on the line that it has in its source: what PostgreSQL tells of an error's
+    place is then Oracle's stack (app.localdb.errors). Only literals have newlines of their own."""
+    parts = _MARKED.split(code)
+    text = parts[0]
+    for line, part in zip(parts[1::2], parts[2::2], strict=True):
+        text += "\n" * (int(line) - 1 - text.count("\n")) + part
+    return text
+
+
 class Translator:
     """Translates the statements of one body. `names` are the variables: name -> (PostgreSQL text, type)."""
 
     def __init__(
-        self, host: Host, compiler: Compiler, lines: Lines, label: str, names: dict[str, tuple[str, Type]]
+        self, host: Host, compiler: Compiler, lines: Lines, names: dict[str, tuple[str, Type]]
     ) -> None:
         self.host = host
         self.compiler = compiler
         self.lines = lines
-        self.label = label
         self.names = dict(names)
         self.constants: dict[str, bool] = {}
         self.tables: set[tuple[str, str]] = set()
@@ -169,7 +180,7 @@ class Translator:
             parts += [self.handler(h) for h in block.handlers]
         parts.append("end;")
         self.names = before
-        return "\n".join(parts)
+        return " ".join(parts)
 
     def declaration(self, declaration: n.Declaration) -> str:
         if not isinstance(declaration, n.VariableDecl):
@@ -183,7 +194,7 @@ class Translator:
         text = quoted("v$" + declaration.name)
         self.names[declaration.name] = (text, type_)
         self.constants[declaration.name] = declaration.constant
-        return f"{text} {pg_type(type_, declaration.start)}{initial};"
+        return f"{self.at(declaration.start)}{text} {pg_type(type_, declaration.start)}{initial};"
 
     def typed_value(self, node: x.Expr, type_: Type) -> str:
         if type_.ora is OraType.BOOLEAN:
@@ -195,10 +206,10 @@ class Translator:
         if rule is None:
             what = re.sub(r"(?<=[a-z])([A-Z])", r" \1", type(statement).__name__).upper()
             raise unsupported(f"{what} in a trigger", statement.start)
-        return rule(self, statement)
+        return self.at(statement.start) + rule(self, statement)
 
     def statements(self, statements: list[n.Statement]) -> str:
-        return "\n".join(self.statement(s) for s in statements)
+        return " ".join(self.statement(s) for s in statements)
 
     def assign(self, statement: n.Assign) -> str:
         target = statement.target
@@ -220,10 +231,10 @@ class Translator:
         parts = []
         for position, (test, body) in enumerate(statement.branches):
             word = "elsif" if position else "if"
-            parts.append(f"{word} {self.condition(test)} then\n{self.statements(body)}")
+            parts.append(f"{word} {self.condition(test)} then {self.statements(body)}")
         if statement.otherwise:
-            parts.append(f"else\n{self.statements(statement.otherwise)}")
-        return "\n".join(parts) + "\nend if;"
+            parts.append(f"else {self.statements(statement.otherwise)}")
+        return " ".join(parts) + " end if;"
 
     def case_statement(self, statement: n.CaseStatement) -> str:
         parts = []
@@ -231,13 +242,13 @@ class Translator:
             if statement.selector is not None:
                 test = x.Compare(test.offset, "=", statement.selector, test)
             word = "elsif" if position else "if"
-            parts.append(f"{word} {self.condition(test)} then\n{self.statements(body)}")
+            parts.append(f"{word} {self.condition(test)} then {self.statements(body)}")
         otherwise = (
             self.statements(statement.otherwise)
             if statement.otherwise
-            else self.raise_text("ORA-06592: CASE not found while executing CASE statement", statement.start)
+            else self.raise_text("ORA-06592: CASE not found while executing CASE statement")
         )
-        return "\n".join(parts) + f"\nelse\n{otherwise}\nend if;"
+        return " ".join(parts) + f" else {otherwise} end if;"
 
     def null_statement(self, statement: n.Null) -> str:
         return "null;"
@@ -262,18 +273,17 @@ class Translator:
                                call.offset)  # fmt: skip
         number = self.value(call.args[0].value)
         message = self.value(call.args[1].value)
-        return self.raise_expression(
-            f"'ORA-' || (-({number}))::int::text || ': ' || coalesce({message}, '')", statement.start
-        )
+        return self.raise_expression(f"'ORA-' || (-({number}))::int::text || ': ' || coalesce({message}, '')")
 
-    def raise_text(self, message: str, offset: int) -> str:
-        return self.raise_expression(literal(message), offset)
+    def raise_text(self, message: str) -> str:
+        return self.raise_expression(literal(message))
 
-    def raise_expression(self, message: str, offset: int) -> str:
-        stack = f'\nORA-06512: at "{self.label}", line {self.lines.line(offset)}'
-        if self.result is None:
-            stack += f"\nORA-04088: error during execution of trigger '{self.label}'"
-        return f"raise exception using message = {message} || {literal(stack)};"
+    def raise_expression(self, message: str) -> str:
+        return f"raise exception using message = {message};"
+
+    def at(self, offset: int) -> str:
+        """Goes before a statement: `laid_out` puts what follows on that line."""
+        return f"{_MARK}{self.lines.line(offset)}{_MARK}"
 
     def sql(self, statement: n.Sql) -> str:
         self.uses_sql = True
@@ -283,12 +293,12 @@ class Translator:
         compiled = self.compiled(
             [*_row_names(tokens), Token(T.EOF, "", "", last, last)], statement.start, embedded=True
         )
-        text = self.text_of(compiled)
+        text, settled = self.text_of(compiled), _settled(compiled.tables)
         into = statement.into
         if into is None:
             if compiled.columns:
                 raise unsupported("RETURNING without INTO", statement.start)
-            return f"{text};"
+            return f"{settled}{text};"
         if into.bulk:
             raise unsupported("BULK COLLECT in a trigger", into.start)
         targets = []
@@ -301,7 +311,7 @@ class Translator:
             raise unsupported("RETURNING INTO in a trigger", into.start)
         columns = ", ".join(f"q.c{i}" for i in range(len(compiled.columns)))
         names = ", ".join(f"c{i}" for i in range(len(compiled.columns)))
-        return f"select {columns} into strict {', '.join(targets)} from ({text}) q ({names});"
+        return f"{settled}select {columns} into strict {', '.join(targets)} from ({text}) q ({names});"
 
     def handler(self, handler: n.Handler) -> str:
         conditions = []
@@ -310,7 +320,7 @@ class Translator:
             if condition is None:
                 raise unsupported(f"a handler of {'.'.join(name)} in a trigger", handler.start)
             conditions.append(condition)
-        return f"when {' or '.join(conditions) or 'others'} then\n{self.statements(handler.body)}"
+        return f"when {' or '.join(conditions) or 'others'} then {self.statements(handler.body)}"
 
     def raise_statement(self, statement: n.Raise) -> str:
         if statement.name is not None:
@@ -329,16 +339,16 @@ class Translator:
         self.names = before
         bounds = f"({high})::int .. ({low})::int" if statement.reverse else f"({low})::int .. ({high})::int"
         reverse = "reverse " if statement.reverse else ""
-        return f"{_label(statement.label)}for {variable} in {reverse}{bounds} loop\n{body}\nend loop;"
+        return f"{_label(statement.label)}for {variable} in {reverse}{bounds} loop {body} end loop;"
 
     def while_loop(self, statement: n.While) -> str:
         return (
-            f"{_label(statement.label)}while {self.condition(statement.condition)} loop\n"
-            f"{self.statements(statement.body)}\nend loop;"
+            f"{_label(statement.label)}while {self.condition(statement.condition)} loop "
+            f"{self.statements(statement.body)} end loop;"
         )
 
     def plain_loop(self, statement: n.Loop) -> str:
-        return f"{_label(statement.label)}loop\n{self.statements(statement.body)}\nend loop;"
+        return f"{_label(statement.label)}loop {self.statements(statement.body)} end loop;"
 
     def exit_statement(self, statement: n.Exit) -> str:
         word = "continue" if statement.proceed else "exit"
@@ -363,8 +373,19 @@ def _row_names(tokens: list[Token]) -> list[Token]:
     return found
 
 
+def _settled(tables: list[tuple[str, str]]) -> str:
+    """Goes before SQL: ORA-04091 when the statement that runs all this is changing one of the tables."""
+    read = ", ".join(literal(f"{schema}.{name}") for schema, name in tables if schema != "SYS")
+    if not read:
+        return ""
+    return (
+        "if current_setting('oracle.mutating', true) <> '' then"
+        f" perform concord_catalog.refuse_mutating(array[{read}]); end if; "
+    )
+
+
 def _label(label: str | None) -> str:
-    return f"<<{quoted(label)}>>\n" if label else ""
+    return f"<<{quoted(label)}>> " if label else ""
 
 
 def pg_type(type_: Scalar, offset: int) -> str:

@@ -81,8 +81,7 @@ def raised(error: OracleError) -> Raised:
     message, *trace = error.message.split("\nORA-")
     found = Raised(error.code, message)
     found.trace = ["ORA-" + line for line in trace]
-    if any(line.startswith("4088", 5) for line in found.trace):
-        found.carried = list(found.trace)  # a trigger's stack is part of its statement's message
+    found.carried = list(found.trace)  # the stack of a function or trigger is part of its statement's message
     return found
 
 

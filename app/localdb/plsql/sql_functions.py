@@ -13,7 +13,7 @@ from app.localdb.plsql.failures import CompileError, Lines
 from app.localdb.plsql.host import Host
 from app.localdb.plsql.library import Library
 from app.localdb.plsql.parser import UnitParser
-from app.localdb.plsql.plpgsql import PG_TYPES, Translator, literal, quoted
+from app.localdb.plsql.plpgsql import PG_TYPES, Translator, laid_out, literal, quoted
 from app.localdb.plsql.scope import Layout, Scope
 from app.localdb.plsql.types import Scalar, Type
 from app.localdb.plsql.units import Compiler
@@ -97,7 +97,7 @@ def _constants(
             continue
         try:
             type_ = compiler.type_of(declaration.type, scope)
-            translator = Translator(host, compiler, compiler.lines, compiler.unit_label, found)
+            translator = Translator(host, compiler, compiler.lines, found)
             base = PG_TYPES[type_.ora] if type_.ora is not None else ""
             if base and type_.ora is not OraType.BOOLEAN:
                 found[declaration.name] = (f"({translator.value(declaration.default)})::{base}", type_)
@@ -120,7 +120,7 @@ def _translated(
     if declaration.body is None or declaration.returns is None or declaration.autonomous:
         return None
     try:
-        translator = Translator(host, compiler, lines, compiler.unit_label, constants)
+        translator = Translator(host, compiler, lines, constants)
         translator.constants = dict.fromkeys(constants, True)
         parameters = []
         for parameter in declaration.parameters:
@@ -145,9 +145,9 @@ def _translated(
         return None
     security = " security definer" if translator.uses_sql and not compiler.invoker_rights else ""
     # a NO_DATA_FOUND that leaves a function which SQL called is NULL there
-    handler = "exception when no_data_found then return null;\n" if translator.uses_sql else ""
-    missing = translator.raise_text("ORA-06503: PL/SQL: Function returned without value", declaration.start)
-    code = f"#variable_conflict use_column\nbegin\n{body}\n{missing}\n{handler}end;"
+    handler = "exception when no_data_found then return null; " if translator.uses_sql else ""
+    missing = translator.raise_text("ORA-06503: PL/SQL: Function returned without value")
+    code = laid_out(f"#variable_conflict use_column begin {body} {missing} {handler}end;")
     tag = "$function$"
     while tag in code:
         tag = tag[:-1] + "_$"

@@ -18,7 +18,7 @@ from app.localdb.plsql.firing import with_colons
 from app.localdb.plsql.host import Host
 from app.localdb.plsql.library import Library
 from app.localdb.plsql.parser import UnitParser
-from app.localdb.plsql.plpgsql import Translator, literal, quoted
+from app.localdb.plsql.plpgsql import Translator, laid_out, literal, quoted
 from app.localdb.plsql.types import Type
 from app.localdb.plsql.typing import type_of_table_column
 from app.localdb.plsql.units import Compiler
@@ -120,10 +120,9 @@ def _translated(
     """The body and the WHEN clause in plpgsql, empty when the interpreter has to run it."""
     if tree.timing != "BEFORE" or not tree.each_row or tree.follows or tree.body is None:
         return ""
-    label, lines = f"{owner}.{name}", Lines(source)
-    translator = Translator(
-        host, Compiler(host, library, owner, label, lines), lines, label, _row_names(table)
-    )
+    lines = Lines(source)
+    compiler = Compiler(host, library, owner, f"{owner}.{name}", lines)
+    translator = Translator(host, compiler, lines, _row_names(table))
     translator.returning = (
         "return old" if tree.events == ["DELETE"] else
         "if tg_op = 'DELETE' then return old; else return new; end if" if "DELETE" in tree.events else
@@ -132,7 +131,7 @@ def _translated(
     try:
         body = translator.block(tree.body)
         when = (
-            f"if not coalesce({_when(translator, tree.when, source)}, false) then {translator.returning}; end if;\n"
+            f"if not coalesce({_when(translator, tree.when, source)}, false) then {translator.returning}; end if; "
             if tree.when
             else ""
         )
@@ -140,7 +139,7 @@ def _translated(
         return ""
     if translator.uses_sql or translator.tables or '"fn$' in body + when:
         return ""
-    return f"{when}{body}\n{translator.returning};"
+    return f"{when}{body} {translator.returning};"
 
 
 def _row_names(table: ObjectInfo) -> dict[str, tuple[str, Type]]:
@@ -164,11 +163,15 @@ def _statements(
     function = f"{quoted(owner)}.{quoted('trg$' + name)}"
     relation = f"{quoted(table.schema)}.{quoted(table.name)}"
     label = f"{owner}.{name}"
-    code = own or _GUARD.format(
-        relation=literal(f"{table.schema}.{table.name}"),
-        message=literal(
-            f"ORA-03001: unimplemented feature: trigger {label} in a statement of this kind is not supported by the local database"
-        ),
+    code = (
+        laid_out(f"#variable_conflict use_column begin {own} end;")
+        if own
+        else _GUARD.format(
+            relation=literal(f"{table.schema}.{table.name}"),
+            message=literal(
+                f"ORA-03001: unimplemented feature: trigger {label} in a statement of this kind is not supported by the local database"
+            ),
+        )
     )
     tag = "$trigger$"
     while tag in code:
@@ -196,7 +199,7 @@ def _statements(
     }
     statements = [
         f"drop function if exists {function}() cascade",
-        f"create function {function}() returns trigger language plpgsql as {tag}#variable_conflict use_column\nbegin\n{code}\nend;{tag}",
+        f"create function {function}() returns trigger language plpgsql as {tag}{code}{tag}",
         f"create trigger {quoted(name)} {timing.lower()} {events} on {relation} for each {level}"
         f" execute function {function}({'' if own else literal('fired')})",
         f"comment on trigger {quoted(name)} on {relation} is {literal(json.dumps(facts))}",
@@ -207,11 +210,13 @@ def _statements(
 
 
 # Whoever fires the triggers of a table says so in oracle.fired; cascades are nested deeper than it.
-_GUARD = """if current_setting('oracle.fired', true) = {relation} and pg_trigger_depth() = 1 then
+_GUARD = """begin
+if current_setting('oracle.fired', true) = {relation} and pg_trigger_depth() = 1 then
    if tg_op = 'DELETE' then return old; end if;
    return new;
 end if;
-raise exception using errcode = 'ORA00', message = {message};"""
+raise exception using errcode = 'ORA00', message = {message};
+end;"""
 
 
 def install(host: Host, trigger: Trigger) -> None:

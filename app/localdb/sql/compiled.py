@@ -142,7 +142,6 @@ class RowPlan:
     columns: list[ColumnInfo]  # all of the target
     items: list[str]  # their texts, as a query selects them
     described: list[Column]  # what these give
-    single: bool = False  # INSERT .. VALUES: its BEFORE row triggers may read the table
     returning: Compiled | None = None  # the last parameter is the row's ROWID
 
     @property
@@ -165,6 +164,7 @@ class Compiled:
     binds: list[str] = field(default_factory=list)  # names of the binds, one per occurrence
     tables: list[tuple[str, str]] = field(default_factory=list)  # objects read or written (schema, name)
     target: tuple[str, str] | None = None  # the table a DML statement changes
+    single: bool = False  # INSERT .. VALUES: its functions and BEFORE row triggers may read the table
     temporary: list[ObjectInfo] = field(default_factory=list)  # the temporary tables among them
     # QUERY
     nested: dict[int, list[Column]] = field(default_factory=dict)  # CURSOR(...) columns: what each returns

@@ -231,6 +231,7 @@ def _dml(
     if any(translator.moments):
         raise unsupported("a flashback query in DML", next(m.offset for m in translator.moments if m))
     found.counted = isinstance(tree, s.InsertAll)
+    found.single = isinstance(tree, s.Insert) and tree.query is None
     found.columns = [describe(c.name, c.ty, c.ex.nullable) for c in translator.returned]
     if asked.locators:
         hidden = _mark_stored(found.columns, translator.returned, translator.returned_lobs)

@@ -44,15 +44,7 @@ def row_plan(node: Change, found: ObjectInfo, asked: Circumstances) -> RowPlan:
         steps.append(RowChanges(asked).delete(node))
     alias = node.target.alias or found.name
     items, described = RowChanges(asked).row_items(found, alias)
-    plan = RowPlan(
-        found,
-        quote(alias),
-        steps,
-        found.columns,
-        items,
-        described,
-        single=isinstance(node, s.Insert) and node.query is None,
-    )
+    plan = RowPlan(found, quote(alias), steps, found.columns, items, described)
     if not isinstance(node, s.Merge) and node.returning is not None:
         if view:
             raise refuse(22816, node.returning.offset)
