@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 KEY = "ID"
+COMMAND_LINE = "concord compare"
+"""The one contestant that is a command of its own; `counts_of` reads what it prints."""
 
 
 def read(a: Path, b: Path, _: int) -> dict[str, Any]:
@@ -21,7 +23,7 @@ def read(a: Path, b: Path, _: int) -> dict[str, Any]:
 
 def ours(a: Path, b: Path, memory_mb: int, how: str) -> dict[str, Any]:
     """Our engines with classes, patterns and samples; `how` is "", "rules", "export" or "polars"."""
-    from tests.bench.generator import CLASSES, tolerant_rules
+    from tests.bench.generator import tolerant_rules
     from worker.engines import ComparisonPlan
     from worker.engines.arrow_duckdb import ArrowDuckDBComparison
     from worker.engines.comparison import Comparison
@@ -48,23 +50,23 @@ def ours(a: Path, b: Path, memory_mb: int, how: str) -> dict[str, Any]:
         result = engine(source, target, plan, Path(folder), memory_mb, differences=files).run(progress)
         written = {file.name: file.rows for file in files.finish()} if files else {}
     summary = result.summary
-    found = {column["name"]: column for column in result.columns}
+    counts = counts_of(summary.to_document(), result.columns)
+    if written:
+        assert written["differences.parquet"] == sum(counts["different"].values()), written
+        assert written["only_a.parquet"] == summary.only_a, written
+        assert written["only_b.parquet"] == summary.only_b, written
+    return {"counts": counts, "longest_silence": silence, "at_half": half / (last - start)}
+
+
+def counts_of(summary: dict[str, int], columns: list[dict[str, Any]]) -> dict[str, Any]:
+    """The counts of a result document, once its classes of change are seen to be right."""
+    from tests.bench.generator import CLASSES
+
+    found = {column["name"]: column for column in columns}
     different = {name: found[name]["different"] for name in CLASSES}
     for name, label in CLASSES.items():
         assert found[name]["classes"] == ({label: different[name]} if different[name] else {}), found[name]
-    if written:
-        assert written["differences.parquet"] == sum(different.values()), written
-        assert written["only_a.parquet"] == summary.only_a, written
-        assert written["only_b.parquet"] == summary.only_b, written
-    row = (
-        summary.rows_a,
-        summary.rows_b,
-        summary.matched,
-        summary.changed,
-        summary.only_a,
-        summary.only_b,
-    )
-    return {"counts": _counts(row, different), "longest_silence": silence, "at_half": half / (last - start)}
+    return _counts([summary[name] for name in _COUNTED], different)
 
 
 def duckdb_join(a: Path, b: Path, memory_mb: int) -> dict[str, Any]:
@@ -132,9 +134,11 @@ def datacompy(a: Path, b: Path, _: int) -> dict[str, Any]:
     return {"counts": _counts(row, different)}
 
 
+_COUNTED = ("rows_a", "rows_b", "matched", "changed", "only_a", "only_b")
+
+
 def _counts(row: Any, different: dict[str, int]) -> dict[str, Any]:
-    names = ("rows_a", "rows_b", "matched", "changed", "only_a", "only_b")
-    return dict(zip(names, map(int, row), strict=True)) | {
+    return dict(zip(_COUNTED, map(int, row), strict=True)) | {
         "different": {name: int(count) for name, count in different.items() if count}
     }
 
