@@ -53,20 +53,23 @@ def _distribute(rows: Rows, pieces: Sequence[Shelf], layout: Layout, crew: Crew)
     positions = range(len(layout.columns))
     for batch in rows.batches(positions):
         crew.check()
-        if batch.num_rows == 0:
-            continue
-        arrays = [rows.canonical(position, batch.column(position)) for position in positions]
-        codes = Keys(layout.key, arrays[: len(layout.key)]).codes(own_code=False)
-        number = (codes >> np.uint64(32)) % np.uint64(len(pieces))
-        order = np.argsort(number, kind="stable")
-        bounds = np.searchsorted(number[order], np.arange(len(pieces) + 1))
-        ordered = pa.RecordBatch.from_arrays(arrays, schema=layout.storage).take(pa.array(order))
-        for position, piece in enumerate(pieces):
-            start, end = int(bounds[position]), int(bounds[position + 1])
-            if start < end:
-                piece.append(
-                    pa.RecordBatch.from_struct_array(ordered.slice(start, end - start).to_struct_array())
-                )
+        if batch.num_rows:
+            arrays = [rows.canonical(position, batch.column(position)) for position in positions]
+            _put(pa.RecordBatch.from_arrays(arrays, schema=layout.storage), pieces, layout)
     for piece in pieces:
         piece.finish()
     rows.discard()
+
+
+def _put(batch: pa.RecordBatch, pieces: Sequence[Shelf], layout: Layout) -> None:
+    codes = Keys(layout.key, batch.columns[: len(layout.key)]).codes(own_code=False)
+    number = (codes >> np.uint64(32)) % np.uint64(len(pieces))
+    order = np.argsort(number, kind="stable")
+    bounds = np.searchsorted(number[order], np.arange(len(pieces) + 1))
+    ordered = batch.take(pa.array(order))
+    for position, piece in enumerate(pieces):
+        start, end = int(bounds[position]), int(bounds[position + 1])
+        if start < end:
+            piece.append(
+                pa.RecordBatch.from_struct_array(ordered.slice(start, end - start).to_struct_array())
+            )

@@ -1,4 +1,8 @@
-"""Rows put aside while comparing: in memory up to a limit, beyond it in an Arrow file in the work folder."""
+"""Rows put aside while comparing: in memory up to a limit, beyond it in a file in the work folder.
+
+In the file every column of a batch is an Arrow message of its own, so that reading one column takes the memory
+of one column: of a batch with all columns Arrow allocates the whole, however few are wanted.
+"""
 
 from __future__ import annotations
 
@@ -31,15 +35,14 @@ class Shelf:
         self._kept: list[pa.RecordBatch] = []
         self._kept_bytes = 0
         self._file: pa.OSFile | None = None
-        self._writer: pa.ipc.RecordBatchFileWriter | None = None
-        self._spilled = False
+        self._messages: list[list[tuple[int, int]]] = []
         self._lock = threading.Lock()
         self._discarded = False
 
     @property
     def spilled(self) -> bool:
         """Whether rows went to disk."""
-        return self._spilled
+        return bool(self._messages)
 
     def append(self, batch: pa.RecordBatch) -> None:
         """Put a batch aside. Raises WorkFolderFull when it must go to disk and the disk is full."""
@@ -57,33 +60,35 @@ class Shelf:
     def finish(self) -> None:
         """No more batches will come. Raises WorkFolderFull."""
         with self._lock:
-            if self._writer is not None and self._file is not None:
+            if self._file is not None:
                 self._flush()
                 with self._room_expected():
-                    self._writer.close()
                     self._file.close()
-                self._writer = self._file = None
+                self._file = None
 
     def batches(self, columns: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
         """The batches in the order in which they were appended, with only the columns at `columns`."""
         wanted = list(range(len(self.schema))) if columns is None else list(columns)
-        if not self._spilled:
+        if not self._messages:
             for batch in self._kept:
                 yield batch.select(wanted)
             return
-        options = pa.ipc.IpcReadOptions(included_fields=sorted(wanted))
-        order = [sorted(wanted).index(position) for position in wanted]
+        schema = pa.schema([self.schema.field(position) for position in wanted])
         with pa.OSFile(str(self._path)) as file:
-            reader = pa.ipc.open_file(file, options=options)
-            for number in range(reader.num_record_batches):
-                yield reader.get_batch(number).select(order)
+            for messages in self._messages:
+                arrays = []
+                for position in wanted:
+                    start, size = messages[position]
+                    file.seek(start)
+                    one = pa.schema([self.schema.field(position)])
+                    arrays.append(pa.ipc.read_record_batch(file.read_buffer(size), one).column(0))
+                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
     def discard(self) -> None:
         """Forget the rows and remove the file. Safe to call twice."""
         with self._lock:
             self._discarded = True
             self._kept = []
-            self._writer = None  # not closed: that would write
             if self._file is not None:
                 self._file.close()
                 self._file = None
@@ -91,12 +96,15 @@ class Shelf:
 
     def _flush(self) -> None:
         with self._room_expected():
-            if self._writer is None:
+            if self._file is None:
                 self._file = pa.OSFile(str(self._path), "wb")
-                self._writer = pa.ipc.new_file(self._file, self.schema)
-                self._spilled = True
             for batch in self._kept:
-                self._writer.write_batch(batch)
+                messages = []
+                for column, field in zip(batch.columns, self.schema, strict=True):
+                    message = pa.RecordBatch.from_arrays([column], schema=pa.schema([field])).serialize()
+                    messages.append((self._file.tell(), message.size))
+                    self._file.write(message)
+                self._messages.append(messages)
         self._kept = []
         self._kept_bytes = 0
 
