@@ -185,6 +185,13 @@ KINDS = {
     "COMPARE": Kind(
         runner="worker.compare:run",
         prepare=prepare,
-        preload=("worker.engines.workflow", "worker.engines.arrow_duckdb", "worker.sides"),
+        preload=(
+            "worker.engines.workflow",
+            "worker.engines.keyfinding",
+            "worker.engines.polars_oracle",
+            "worker.engines.pushdown",
+            "worker.engines.repair",
+            "worker.sides",
+        ),
     )
 }

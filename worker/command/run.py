@@ -16,19 +16,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pyarrow as pa
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from app.demo.summary import printable, show
 from app.reports.write import ReportError, write
 from worker.command.arguments import column_map, file_options, memory_mb, plan_of, report_kinds
 from worker.command.notes import notes, written
-from worker.command.sides import open_side
+from worker.command.sides import open_sides
 from worker.engines import workflow
 from worker.engines.errors import BadPlan, EngineError
-from worker.engines.progress import Progress as Report
+from worker.engines.progress import Progress
 from worker.engines.sources.aligned import aligned
-from worker.engines.sources.oracle import pin
 from worker.engines.sources.wrapped import Renamed
 
 EQUAL, DIFFERENT, ERROR = 0, 1, 2
@@ -76,7 +72,7 @@ def is_equal(document: dict[str, Any], *, columns_chosen: bool) -> bool:
     return not summary["changed"] + summary["only_a"] + summary["only_b"] and (not missing or columns_chosen)
 
 
-def _compare(arguments: argparse.Namespace, folder: Path, report: Report) -> tuple[dict[str, Any], bool]:
+def _compare(arguments: argparse.Namespace, folder: Path, report: Progress) -> tuple[dict[str, Any], bool]:
     """The result document, and whether its columns were chosen."""
     plan = plan_of(arguments)
     limit = memory_mb(arguments)
@@ -87,9 +83,8 @@ def _compare(arguments: argparse.Namespace, folder: Path, report: Report) -> tup
         raise BadPlan("--threads must be 1 or more.")
     if arguments.export is not None:
         _make_folder(arguments.export)
-    a = open_side(arguments.a, "a", file_options(arguments.a_options, "a"))
-    b = open_side(arguments.b, "b", file_options(arguments.b_options, "b"))
-    pin(a, b)
+    options = file_options(arguments.a_options, "a"), file_options(arguments.b_options, "b")
+    a, b = open_sides(arguments.a, arguments.b, options)
     if names := column_map(arguments):
         b = Renamed(b, names)
     a, b = aligned(a, b)
@@ -127,6 +122,10 @@ def _print(arguments: argparse.Namespace, document: dict[str, Any], seconds: flo
         json.dump(document, sys.stdout, ensure_ascii=False, indent=2)
         print()  # noqa: T201 - the command's output
         return
+    from rich.console import Console
+
+    from app.demo.summary import printable, show
+
     console = Console(highlight=False)
     show(console, document, seconds)
     for sentence in notes(document):
@@ -140,14 +139,17 @@ def _print(arguments: argparse.Namespace, document: dict[str, Any], seconds: flo
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[Report]:
+def _progress(*, quiet: bool) -> Iterator[Progress]:
     """A bar on standard error where that is a terminal; elsewhere nothing."""
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
+    if quiet or not sys.stderr.isatty():
         yield lambda fraction, step: None
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("opening", total=1.0)
         yield lambda fraction, step: bar.update(task, completed=fraction, description=step)
 

@@ -17,24 +17,34 @@ import getpass
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from app.jobs.sides import check_query
 from app.oracle.dictionary import RequestError, table_name
-from app.oracle.login import Login
 from worker.engines.errors import BadPlan
-from worker.engines.sources.base import Source
+from worker.engines.sources.base import InDatabase, Source
 from worker.engines.sources.files import FileOptions, open_file
-from worker.engines.sources.oracle import OracleTableSource
-from worker.engines.sources.oracle_query import OracleQuerySource
+
+if TYPE_CHECKING:
+    from app.oracle.login import Login
 
 _SCHEME = "oracle://"
 _FORM = "oracle://user@host:port/service?table=OWNER.TABLE"
 _KINDS = ("table", "query", "query_file")
 
 
-def open_side(text: str, side: str, options: FileOptions) -> Source:
-    """The source that `text` names; `side` is "a" or "b". Raises EngineError."""
+def open_sides(a: str, b: str, options: tuple[FileOptions, FileOptions]) -> tuple[Source, Source]:
+    """The sources that the texts name; tables of one login are read as of one moment. Raises EngineError."""
+    one, other = _open(a, "a", options[0]), _open(b, "b", options[1])
+    if isinstance(one, InDatabase) or isinstance(other, InDatabase):
+        from worker.engines.sources.oracle import pin
+
+        pin(one, other)
+    return one, other
+
+
+def _open(text: str, side: str, options: FileOptions) -> Source:
     if not text.lower().startswith(_SCHEME):
         return open_file(Path(text), text, options)
     if options != FileOptions():
@@ -43,6 +53,10 @@ def open_side(text: str, side: str, options: FileOptions) -> Source:
 
 
 def _oracle(text: str, side: str) -> Source:
+    # Two files need no driver, which takes as long to import as comparing 100,000 rows.
+    from worker.engines.sources.oracle import OracleTableSource
+    from worker.engines.sources.oracle_query import OracleQuerySource
+
     url = urlsplit(text)
     if url.password is not None:
         raise BadPlan(
@@ -84,6 +98,8 @@ def _oracle(text: str, side: str) -> Source:
 
 
 def _login(side: str, user: str, dsn: str) -> Login:
+    from app.oracle.login import Login
+
     return Login(user, dsn, _password(side, f"{user}@{dsn}"), module="concord compare")
 
 

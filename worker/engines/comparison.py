@@ -46,6 +46,8 @@ class Comparison(ABC):
     """
 
     name: str
+    account: dict[str, Any] | None = None
+    """What is to be told of how it was done, if anything; known after `run`."""
 
     def __init__(
         self,

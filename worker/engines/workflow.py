@@ -20,16 +20,13 @@ from typing import Any
 import msgspec
 
 from app.oracle.keys import shared_key
-from worker.engines.choice import AUTO, ENGINES, choose
+from worker.engines.choice import AUTO, choose, engine
 from worker.engines.critical import critical
 from worker.engines.differences import DifferencesFiles
 from worker.engines.files import ResultFile
-from worker.engines.keyfinding import ORIGIN, find_keys
 from worker.engines.limits import fit
 from worker.engines.plan import ComparisonPlan
 from worker.engines.progress import Progress
-from worker.engines.pushdown import PushdownComparison
-from worker.engines.repair import repair_of
 from worker.engines.sources.base import Source
 
 _KEY_SHARES = (
@@ -37,6 +34,8 @@ _KEY_SHARES = (
     0.8,
 )  # where rows come once, and where columns are read again; of the work, where the key must be found first
 _ANALYSIS_SHARES = (0.25, 0.55)  # the same; of the rest, where an analysis is wanted
+_KEY_FOUND = "found in the data"
+"""What `key_origin` says where no key was given and none is declared."""
 
 Checkpoint = dict[str, Any]
 
@@ -112,7 +111,7 @@ class _Workflow:
         with self._differences() as kept:
             document = self._compare(plan, kept, _within(progress, 0.0, comparing), steps)
             if finding is not None:
-                document["schema"] |= {"key_origin": ORIGIN, "key_finding": finding}
+                document["schema"] |= {"key_origin": _KEY_FOUND, "key_finding": finding}
             files = kept.finish() if kept is not None else ()
             if kept is not None and kept.left_out:
                 document["differences_left_out"] = kept.left_out
@@ -123,6 +122,8 @@ class _Workflow:
                 )
             scripts: tuple[ResultFile, ...] = ()
             if self.wanted.repair and self.results_dir is not None:
+                from worker.engines.repair import repair_of  # it takes the database's driver
+
                 scripts, document["repair"] = repair_of(
                     self.source, self.target, plan, document, files, self.results_dir
                 )
@@ -151,6 +152,8 @@ class _Workflow:
             why = "found by an earlier attempt; whether it still is unique, the comparison counts"
             steps.append(_step("find key", "key finding", why, 0.0))
             return replace(plan, key=tuple(left["key"])), left["finding"]
+        from worker.engines.keyfinding import find_keys  # it takes DuckDB and the database's driver
+
         findings = find_keys(
             self.source,
             self.target,
@@ -175,7 +178,7 @@ class _Workflow:
     ) -> dict[str, Any]:
         start = time.monotonic()
         name, why = choose(self.source, self.target, plan, self.wanted.engine)
-        engine = ENGINES[name](
+        comparison = engine(name)(
             self.source,
             self.target,
             plan,
@@ -184,10 +187,10 @@ class _Workflow:
             self.threads,
             differences=kept,
         )
-        document = engine.run(progress).to_document()
+        document = comparison.run(progress).to_document()
         steps.append(_step("compare", name, why, time.monotonic() - start))
-        if isinstance(engine, PushdownComparison):
-            steps[-1]["pushdown"] = engine.account
+        if comparison.account is not None:
+            steps[-1][name] = comparison.account
         return document
 
     def _analyse(

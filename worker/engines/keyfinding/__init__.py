@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from worker.engines.keyfinding.find import ORIGIN, WIDTH, Findings, find_keys
+from worker.engines.keyfinding.find import WIDTH, Findings, find_keys
 
-__all__ = ["ORIGIN", "WIDTH", "Findings", "find_keys"]
+__all__ = ["WIDTH", "Findings", "find_keys"]

@@ -36,8 +36,6 @@ ENOUGH_KEYS = 3
 ENOUGH_OVERLAP = 0.9
 MAX_CHECKS = 100
 """Exact checks after which the search ends without an answer, and says so."""
-ORIGIN = "found in the data"
-"""What `key_origin` says of a key that was found here."""
 
 _SHOWN_VALUES = 5
 _READING = 0.4  # of the work, where the rows must be read first

@@ -92,7 +92,7 @@ class PushdownComparison:
         self._memory_limit_mb = memory_limit_mb
         self._threads = threads
         self._differences = differences
-        self.account: dict[str, Any] = {}
+        self.account: dict[str, Any] | None = None
 
     def run(self, progress: Progress) -> ComparisonResult:
         """Compare. What `progress` raises stops the queries and comes out unchanged. Raises EngineError."""

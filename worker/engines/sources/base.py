@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -93,6 +93,15 @@ class Untyped(Source, Protocol):
 
     def misfits(self, types: Mapping[str, ValueType]) -> dict[str, str]:
         """Columns that hold a value of another type: that value, and where it stands."""
+
+
+@runtime_checkable
+class InDatabase(Source, Protocol):
+    """A source in a database."""
+
+    @property
+    def connect(self) -> Callable[[], Any]:
+        """Opens a session there; equal ones mean the same rights in the same database."""
 
 
 @runtime_checkable
