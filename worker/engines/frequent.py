@@ -73,7 +73,7 @@ class FrequentPairs:
 
     def transitions(self, different: int) -> list[Transition]:
         """The frequent pairs, most frequent first."""
-        if self._pairs is None:
+        if not self._pairs:
             return []
         floor = max(FREQUENT_COUNT, math.ceil(FREQUENT_SHARE * different))
         top = self._pairs.filter(pc.greater_equal(self._pairs.column("n"), floor))
@@ -84,7 +84,7 @@ class FrequentPairs:
 
     def defaults(self, different: int) -> list[Default]:
         """Values of B that stand in place of many of A (and the other way round), most cells first."""
-        if self._pairs is None:
+        if not self._pairs:
             return []
         known = self._pairs.filter(
             pc.and_(self._pairs.column("a").is_valid(), self._pairs.column("b").is_valid())

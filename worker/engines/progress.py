@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 from worker.engines.layout import ComparedColumn
 from worker.engines.narrow import is_exact
@@ -43,6 +44,8 @@ class Meter:
         known = [rows for rows in estimated if rows is not None]
         fallback = max(known, default=100_000)
         self._expected = [fallback if rows is None else rows for rows in estimated]
+        self._columns: Sequence[ComparedColumn] = ()
+        self._work = [0]
 
     def tick(self) -> None:
         """Work goes on in the same step."""
@@ -74,8 +77,10 @@ class Meter:
 
     def comparing(self, part: int, parts: int, columns: Sequence[ComparedColumn], column: int) -> None:
         """Column number `column` (from 0) of part `part` is being compared."""
-        work = [1 if is_exact(compared.type) else _TEXT_WORK for compared in columns]
-        done = _PAIRING + (1 - _PAIRING) * sum(work[:column]) / max(sum(work), 1)
+        if columns is not self._columns:  # the same for every column of a part; summed up once
+            work = (1 if is_exact(compared.type) else _TEXT_WORK for compared in columns)
+            self._columns, self._work = columns, list(accumulate(work, initial=0))
+        done = _PAIRING + (1 - _PAIRING) * self._work[column] / self._work[-1]
         self._advance(self._at(part, parts, done), f"comparing {columns[column].name}" + _part(part, parts))
 
     def repeated(self, part: int, parts: int) -> None:
