@@ -12,9 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from app.reports import view
+from app.reports.marks import Piece, marked, visible
 
 _SAMPLES = 3  # rows shown of each kind
 _SUGGESTIONS = 2
+_LONGEST = 200  # characters of a value
+_AROUND = 20  # characters of what is equal before and after a difference
 
 
 def show(console: Console, document: dict[str, Any], seconds: float) -> None:
@@ -98,8 +101,9 @@ def _samples(samples: dict[str, Any]) -> Iterable[RenderableType]:
         for row in changed:
             for number, cell in enumerate(row["cells"]):
                 key = _values(row["key"]) if number == 0 else ""
-                shown = (key, printable(cell["column"]), _value(cell["a"]), _value(cell["b"]))
-                table.add_row(*(Text(text) for text in shown))
+                pieces = marked(cell["a"], cell["b"])
+                values = (_marked(cell[side], part) for side, part in zip("ab", pieces, strict=True))
+                table.add_row(Text(key), Text(printable(cell["column"])), *values)
         yield Group(Text("\nChanged, for example", style="bold yellow"), table)
     for kind, title in (
         ("only_a", "Only in A"),
@@ -115,6 +119,27 @@ def _samples(samples: dict[str, Any]) -> Iterable[RenderableType]:
             )
 
 
+def _marked(value: str | None, pieces: list[Piece]) -> Text:
+    """A value with what differs in another colour; of long pieces, both ends of what is equal, the start of the rest."""
+    if value is None:
+        return Text("NULL", style="dim")
+    shown = Text()
+    for number, (piece, differs) in enumerate(pieces):
+        if differs:
+            shown.append(visible(_start(piece)), style="yellow")
+        elif len(piece) <= 3 * _AROUND:
+            shown.append(printable(piece))
+        else:
+            head = piece[:_AROUND] if number else ""
+            tail = piece[-_AROUND:] if number == 0 or number + 1 < len(pieces) else ""
+            shown.append(printable(f"{head}…{tail}"))
+    return shown
+
+
+def _start(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
 def _row(row: dict[str, Any]) -> str:
     cells = row.get("row", {}).items()
     shown = [_value(value) for name, value in cells if value is not None and name not in row["key"]]
@@ -126,7 +151,7 @@ def _values(key: dict[str, Any]) -> str:
 
 
 def _value(value: object) -> str:
-    return "NULL" if value is None else printable(str(value))
+    return "NULL" if value is None else printable(_start(str(value)))
 
 
 def printable(text: str) -> str:

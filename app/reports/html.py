@@ -11,10 +11,9 @@ from markupsafe import Markup, escape
 
 from app.reports import view
 from app.reports.charts import stacked_bar
-from app.reports.marks import Piece, marked
+from app.reports.marks import Piece, marked, visible
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_VISIBLE = str.maketrans({" ": "·", "\t": "→", "\n": "⏎", "\r": "␍", "\u00a0": "⍽"})
 
 
 def html(document: dict[str, Any]) -> str:
@@ -73,7 +72,7 @@ def _shown(text: str | None, pieces: list[Piece]) -> Markup:
     if text is None:
         return Markup('<span class="null">NULL</span>')
     shown = [
-        Markup("<mark>{}</mark>").format(piece.translate(_VISIBLE)) if differs else escape(piece)
+        Markup("<mark>{}</mark>").format(visible(piece)) if differs else escape(piece)
         for piece, differs in pieces
     ]
     return Markup("").join(shown)

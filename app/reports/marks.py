@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from difflib import SequenceMatcher
 
 Piece = tuple[str, bool]
@@ -10,6 +11,7 @@ Piece = tuple[str, bool]
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _LONGEST_COMPARED = 400
+_SPACES = {" ": "·", "\t": "→", "\n": "⏎", "\r": "␍", "\u00a0": "⍽"}
 _ALIKE = 0.4
 """Texts that share less than this share of their letters are marked whole."""
 
@@ -26,6 +28,20 @@ def marked(a: str | None, b: str | None) -> tuple[list[Piece], list[Piece]]:
     middle_a, middle_b = a[start : len(a) - end], b[start : len(b) - end]
     pieces_a, pieces_b = _middles(middle_a, middle_b, alone=not (head or tail))
     return _joined(head, pieces_a, tail), _joined(head, pieces_b, tail)
+
+
+def visible(piece: str) -> str:
+    """A differing piece such that its difference can be seen: white space as symbols, marks that combine with the
+    letter before them on a circle of their own, invisible characters as \\u200b and the like."""
+    return "".join(map(_visible, piece))
+
+
+def _visible(letter: str) -> str:
+    if letter in _SPACES:
+        return _SPACES[letter]
+    if unicodedata.combining(letter):
+        return f"\u25cc{letter}"
+    return letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
 
 
 def _whole(text: str | None) -> list[Piece]:

@@ -68,6 +68,20 @@ def test_values_steer_neither_the_layout_nor_the_terminal(files: Path) -> None:
         assert word in done.stdout
 
 
+def test_of_long_values_what_differs_is_shown_and_what_cannot_be_seen_made_visible(files: Path) -> None:
+    long = "z" * 5_000
+    (files / "m.csv").write_text(f"id,v\n1,{long}end\n2,{long}q{long}\n3,x\n")
+    (files / "n.csv").write_text(f"id,v\n1,{long}\n2,{long}r{long}\n3,x \n")
+    done = run("m.csv", "n.csv", cwd=files, env={**os.environ, "COLUMNS": "200"})
+    assert (done.returncode, done.stderr) == (1, "")
+    shown = [line.split() for line in done.stdout.splitlines() if " v " in line][-3:]
+    assert shown == [
+        ["1", "v", f"…{'z' * 20}end", f"…{'z' * 20}"],
+        ["2", "v", f"…{'z' * 20}q{'z' * 20}…", f"…{'z' * 20}r{'z' * 20}…"],
+        ["3", "v", "x", "x·"],
+    ]
+
+
 def test_json_is_the_result_document(files: Path) -> None:
     done = run(
         files / "a.csv", files / "b.csv", "--key=ID", "--json", "--tolerance", "AMOUNT=0.01", "--paranoid"

@@ -117,7 +117,10 @@ def document(columns: int, samples: int) -> dict[str, Any]:
     return {
         "summary": {"rows_a": 1},
         "samples": {
-            "changed": [{"key": {"ID": str(n)}, "text": "x" * 50} for n in range(samples)],
+            "changed": [
+                {"key": {"ID": str(n)}, "cells": [{"column": "T", "a": "x" * 50, "b": None}]}
+                for n in range(samples)
+            ],
             "only_a": [],
         },
         "columns": [
@@ -150,6 +153,25 @@ def test_samples_go_before_columns_and_examples_before_patterns_and_it_is_said()
     assert large["ml_analysis"]["anomalies"]["flagged"] == 40
     assert [note.split(":")[0] for note in large["cut"]] == ["samples", "columns", "analysis"]
     assert "samples: at most 125 of each sort" in large["cut"][0]
+
+
+def test_long_texts_are_cut_shortly_before_their_first_difference() -> None:
+    found = document(1, 1)
+    a, b = "é" * 500_000 + "x" + "y" * 3_000, "é" * 500_000
+    found["samples"]["changed"][0]["cells"] = [
+        {"column": "T", "a": a, "b": b},
+        {"column": "U", "a": a, "b": None},
+    ]
+    found["samples"]["only_a"] = [{"key": {"ID": "1"}, "row": {"ID": "1", "T": a, "U": None}}]
+    fit(found)
+    cells = found["samples"]["changed"][0]["cells"]
+    assert cells[0] == {"column": "T", "a": f"…{'é' * 200}x{'y' * 1797}…", "b": f"…{'é' * 200}"}
+    assert cells[1] == {"column": "U", "a": f"{'é' * 1999}…", "b": None}
+    assert found["samples"]["only_a"][0]["row"]["T"] == f"{'é' * 1999}…"
+    assert found["cut"] == ["texts: at most 2,000 characters, from shortly before the first difference"]
+    again = json.loads(json.dumps(found))
+    fit(again)
+    assert again["samples"] == found["samples"]
 
 
 def test_what_cannot_be_cut_enough_is_an_error() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from app.reports.html import html
 from app.reports.kept import FileGoneError, KeptFiles
-from app.reports.marks import marked
+from app.reports.marks import marked, visible
 from app.reports.sheets import harmless
 from app.reports.write import KINDS, ReportError, write
 from tests.engines.airports import AFTER, BEFORE, airports
@@ -189,3 +189,16 @@ def test_no_name_leads_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"s")
     with pytest.raises(FileGoneError, match="a file that is none"):
         KeptFiles(tmp_path / "results").find("job", entry(tmp_path / "secret", "../../secret"))
+
+
+@pytest.mark.parametrize(
+    ("piece", "shown"),
+    [
+        ("a b\t\r\n\u00a0", "a·b→␍⏎⍽"),
+        ("e\u0301", "e\u25cc\u0301"),
+        ("\u200b\u202e\x1b", "\\u200b\\u202e\\x1b"),
+        ("<é日😀>", "<é日😀>"),
+    ],
+)
+def test_what_differs_can_be_seen(piece: str, shown: str) -> None:
+    assert visible(piece) == shown

@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from worker.engines.excerpts import LONGEST, shorten
+
 RESULTS_BYTES = 4 << 20
 """COMPARISON_RESULTS: summary, schema, samples, workflow and the rest."""
 COLUMNS_BYTES = 4 << 20
@@ -28,6 +30,8 @@ def fit(
 ) -> None:
     """Cut the document, in place, until each part keeps its limit. Raises ValueError if that is impossible."""
     notes: list[str] = []
+    if shorten(document):
+        notes.append(f"texts: at most {LONGEST:,} characters, from shortly before the first difference")
     rest = {name: part for name, part in document.items() if name not in ("columns", "ml_analysis")}
     _cut(lambda: _size(rest), _fewer_samples(rest), results_bytes, "samples", notes)
     _cut(
