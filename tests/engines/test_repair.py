@@ -463,6 +463,42 @@ def test_intervals_are_repaired_exactly(
     assert counts(compared(database, "SPAN_WAS", "SPAN_B", tmp_path / "3")) == (0, 0, 0)
 
 
+def test_virtual_columns_follow_and_rows_of_an_identity_column_are_told(
+    database: Instance, owner: oracledb.Connection, tmp_path: Path
+) -> None:
+    virtual = "id number(9) primary key, a number(9), twice number(9) generated always as (a * 2) virtual, c number(9)"
+    always = "id number(9) generated always as identity primary key, a number(9)"
+    for name, shift in (("MADE_A", 0), ("MADE_B", 1)):
+        make(owner, name, [], virtual)
+        make(owner, f"ALWAYS_{name}", [], always)
+        with owner.cursor() as cursor:
+            for n in range(3):
+                values = f"({n + 5 * shift * (n == 2)}, {n + shift}, {n})"
+                cursor.execute(f"insert into {SCHEMA}.{name} (id, a, c) values {values}")
+            for n in range(3 + shift):
+                cursor.execute(f"insert into {SCHEMA}.ALWAYS_{name} (a) values ({n + shift})")
+        owner.commit()
+    found = compared(database, "MADE_A", "MADE_B", tmp_path / "1")
+    told = "cells of TWICE, a virtual column, which follows the columns it is computed from"
+    assert found.document["repair"] == {"rows": 4, "not_done": {told: 2}}
+    execute(owner, script(found, "repair.sql"))
+    assert counts(compared(database, "MADE_A", "MADE_B", tmp_path / "2")) == (2, 1, 1)
+    owner.commit()
+    assert counts(compared(database, "MADE_A", "MADE_B", tmp_path / "3")) == (0, 0, 0)
+    execute(owner, script(found, "backout.sql"))
+    owner.commit()
+    again = compared(database, "MADE_A", "MADE_B", tmp_path / "4", ignore=("TWICE",))
+    assert counts(again) == (2, 1, 1)
+    assert again.document["repair"] == {"rows": 4, "not_done": {}}
+
+    found = compared(database, "ALWAYS_MADE_A", "ALWAYS_MADE_B", tmp_path / "5")
+    told = "rows only in A or B, for ID is an identity column GENERATED ALWAYS, which takes no value"
+    assert found.document["repair"] == {"rows": 3, "not_done": {told: 1}}
+    execute(owner, script(found, "repair.sql"))
+    owner.commit()
+    assert counts(compared(database, "ALWAYS_MADE_A", "ALWAYS_MADE_B", tmp_path / "6")) == (0, 0, 1)
+
+
 def test_a_file_is_not_repaired(tmp_path: Path) -> None:
     sides = [MemorySource(n, pa.table({"K": [1], "V": [v]})) for n, v in (("A", "x"), ("B", "y"))]
     (tmp_path / "work").mkdir()

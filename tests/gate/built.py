@@ -143,6 +143,6 @@ def _repair() -> str:
     old: Values = {"NAME": "'it''s'", "D": "null", "DOC": Large("CLOB", "old")}
     new: Values = {"NAME": "unistr('\\00FC')", "D": "date '2026-01-01'", "DOC": Large("CLOB", "new")}
     repair = Repair([Change(key, old, new)], [Change(key, {}, key | new)], [Change(key, key | old, {})])
-    task = Task((_source(), _source()), ("OWNER", "TABLE"), _layout("ID"), {}, {}, (), {})
+    task = Task((_source(), _source()), ("OWNER", "TABLE"), _layout("ID"), {}, {}, {}, (), {})
     lines = "".join(_script(task, repair, "A test.")).splitlines()
     return "\n".join(line for line in lines if not line.startswith(("set ", "whenever ", "prompt ")))

@@ -15,6 +15,7 @@ from typing import Any
 from worker.engines.files import ResultFile
 from worker.engines.layout import ComparedColumn, lay_out
 from worker.engines.plan import ComparisonPlan
+from worker.engines.repair.generated import VIRTUAL, generated_columns
 from worker.engines.repair.plan import RepairRefused, Task
 from worker.engines.repair.scripts import write
 from worker.engines.sources.base import Source
@@ -50,13 +51,19 @@ def repair_of(
         what = "whose values were compared as they are" if kind == "table" else "of an Oracle database"
         return (), {"refused": f"No repair script: {target.name} is no table {what}."}
     compared = {column.b.name for column in layout.columns}
+    generated = generated_columns(table)
     task = Task(
         sources=(source, table),
         target=table.place,
         layout=layout,
         summary=document["summary"],
         files={file.name: file.path for file in files},
-        not_compared_b=[column.name for column in table.schema() if column.name not in compared],
+        generated=generated,
+        not_compared_b=[
+            column.name
+            for column in table.schema()
+            if column.name not in compared and generated.get(column.name) != VIRTUAL
+        ],
         left_out=document.get("differences_left_out", {}),
     )
     try:

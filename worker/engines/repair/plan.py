@@ -15,6 +15,7 @@ from worker.engines.differences import key_name
 from worker.engines.display import texts
 from worker.engines.errors import EngineError
 from worker.engines.layout import ComparedColumn, Layout
+from worker.engines.repair.generated import IDENTITY
 from worker.engines.repair.large import LONG, MAX_VALUE_BYTES, Key, Large, LargeObjects, long_columns
 from worker.engines.repair.literals import literal
 from worker.engines.sources.base import Source
@@ -36,7 +37,8 @@ class Task:
     """A comparison whose side B is to be repaired.
 
     names: what people call the sides. target: owner and name of the table on side B, as the dictionary
-    spells them. files: by name, as `differences` wrote them. not_compared_b: columns of B that took no part.
+    spells them. files: by name, as `differences` wrote them. generated: columns of the target that take no value,
+    and why. not_compared_b: columns of B that took no part, virtual ones aside.
     left_out: rows that the files lack because they were full. sources: both sides, of which large objects are
     read again.
     """
@@ -46,6 +48,7 @@ class Task:
     layout: Layout
     summary: Mapping[str, Any]
     files: Mapping[str, Path]
+    generated: Mapping[str, str]
     not_compared_b: Sequence[str]
     left_out: Mapping[str, int]
 
@@ -135,6 +138,9 @@ def _updates(task: Task, large: tuple[LargeObjects, LargeObjects], not_done: Cou
     changes: dict[Key, Change] = {}
     for row in _rows(task.files.get("differences.parquet"), task.layout.key, key_name):
         column = columns[row["column_name"]]
+        if why := task.generated.get(column.b.name):
+            not_done[f"cells of {column.name}, {why}"] += 1
+            continue
         told = _key(row, task.layout)
         key = _literals(row, task.layout.key, told, large[1])
         old, new = (
@@ -151,12 +157,15 @@ def _updates(task: Task, large: tuple[LargeObjects, LargeObjects], not_done: Cou
 
 def _complete(task: Task, not_done: Counter[str]) -> bool:
     """Whether whole rows are known, so that they can be inserted, deleted, and brought back."""
-    if not task.not_compared_b:
+    always = [name for name, why in task.generated.items() if why == IDENTITY]
+    if task.not_compared_b:
+        reason = f"columns of B were not compared ({', '.join(task.not_compared_b)})"
+    elif always:
+        reason = f"{always[0]} is {IDENTITY}"
+    else:
         return True
-    rows = task.summary["only_a"] + task.summary["only_b"]
-    if rows:
-        names = ", ".join(task.not_compared_b)
-        not_done[f"rows only in A or B, for columns of B were not compared ({names})"] += rows
+    if rows := task.summary["only_a"] + task.summary["only_b"]:
+        not_done[f"rows only in A or B, for {reason}"] += rows
     return False
 
 
@@ -172,6 +181,7 @@ def _whole_rows(
             not_done[f"rows only in {'AB'[side]} with values that {_UNWRITTEN}"] += 1
             continue
         key = {name: value for name, value in values.items() if name in key_names}
+        values = {name: value for name, value in values.items() if name not in task.generated}
         changes.append(Change(key, {}, values) if side == 0 else Change(key, values, {}))
     return changes
 
