@@ -9,12 +9,19 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal, localcontext
 from typing import Any
 
 Row = dict[str, Any]
 Cell = tuple[str, str | None, str | None]
+
+
+@dataclass(frozen=True, order=True)
+class Months:
+    """An INTERVAL YEAR TO MONTH."""
+
+    count: int
 
 
 @dataclass
@@ -65,6 +72,13 @@ def text(value: Any) -> str | None:
         return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, repr(value))
     if isinstance(value, bytes):
         return value.hex().upper()
+    if isinstance(value, Months):
+        return f"{'-' if value.count < 0 else ''}{abs(value.count) // 12}-{abs(value.count) % 12:02}"
+    if isinstance(value, timedelta):
+        length = abs(value)
+        midnight = datetime(1, 1, 1, tzinfo=UTC)
+        clock = f"{midnight + (length - timedelta(length.days)):%H:%M:%S.%f}".rstrip("0").rstrip(".")
+        return f"{'-' if value < timedelta(0) else ''}{f'{length.days} ' if length.days else ''}{clock}"
     assert isinstance(value, datetime)
     whole = f"{value.year:04}-" + value.strftime("%m-%d %H:%M:%S")
     return f"{whole}.{value.microsecond:06}".rstrip("0").rstrip(".")

@@ -113,18 +113,48 @@ NANOSECOND_TEXT = Type(
     ValueType(Kind.TIMESTAMP_NS),
     encode=lambda v: None if v is None else v.isoformat(" ", "microseconds") + "000",
 )
+LENGTHS = (
+    st.sampled_from([timedelta(0), timedelta(days=-1), timedelta(hours=24), timedelta(microseconds=-1)])
+    | st.sampled_from([timedelta(999_999_999), -timedelta(999_999_999)])
+    | st.timedeltas()
+)
+MONTHS = Type(
+    "months",
+    pa.month_day_nano_interval(),
+    (st.sampled_from([0, -1, 12, -12]) | st.integers(-(10**9), 10**9)).map(naive.Months),
+    ValueType(Kind.INTERVAL_MONTHS),
+    encode=lambda v: v and (v.count, 0, 0),
+)
+INTERVAL = Type(
+    "interval",
+    pa.month_day_nano_interval(),
+    LENGTHS,
+    ValueType(Kind.INTERVAL_NANOSECONDS),
+    encode=lambda v: v if v is None else (0, v.days, (v.seconds * 10**6 + v.microseconds) * 1000),
+)
+DURATION = Type("duration", pa.duration("us"), st.timedeltas(timedelta(days=-(10**8)), timedelta(days=10**8)))
+TIME = Type(
+    "time",
+    pa.time64("us"),
+    st.timedeltas(timedelta(0), timedelta(days=1, microseconds=-1)),
+    encode=lambda v: v if v is None else (datetime(1, 1, 1) + v).time(),
+)
 
 ALIKE = [
     INTEGER, SHORT_DECIMAL, DECIMAL, WIDE_DECIMAL, NUMBER, DOUBLE, BOOLEAN, TEXT, CHAR, BINARY, DATE,
-    TIMESTAMP, ZONED_TIMESTAMP, NANOSECONDS, NANOSECOND_TEXT,
+    TIMESTAMP, ZONED_TIMESTAMP, NANOSECONDS, NANOSECOND_TEXT, MONTHS, INTERVAL, DURATION, TIME,
 ]  # fmt: skip
 TYPE_PAIRS = [(t, t) for t in ALIKE] + [
     (INTEGER, DECIMAL), (SHORT_DECIMAL, DECIMAL), (DECIMAL, NUMBER), (NUMBER, INTEGER), (WIDE_DECIMAL, INTEGER),
     (DOUBLE, NUMBER), (SHORT_DECIMAL, DOUBLE), (TEXT, CHAR), (CHAR, TEXT), (DATE, TIMESTAMP),
     (ZONED_TIMESTAMP, TIMESTAMP), (WIDE_DECIMAL, NUMBER), (INTEGER, DOUBLE),
     (NANOSECONDS, NANOSECOND_TEXT), (NANOSECOND_TEXT, TIMESTAMP), (TIMESTAMP, NANOSECONDS),
+    (DURATION, INTERVAL), (INTERVAL, DURATION), (TIME, INTERVAL), (TIME, DURATION),
 ]  # fmt: skip
 NUMERIC = {"integer", "decimal(5,2)", "decimal(9,6)", "decimal(38,10)", "number", "double"}
+
+
+_VIEWED = (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())
 
 
 class Viewed(MemorySource):
@@ -132,8 +162,14 @@ class Viewed(MemorySource):
 
     def views(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         for batch in self.batches(columns):
-            frame = pl.DataFrame(pa.table(batch))
-            yield from frame.to_arrow(compat_level=pl.CompatLevel.newest()).to_batches()
+            arrays = [self._viewed(array) if array.type in _VIEWED else array for array in batch.columns]
+            yield pa.record_batch(arrays, batch.schema.names)
+
+    @staticmethod
+    def _viewed(array: pa.Array) -> pa.Array:
+        views = pl.Series(array).to_arrow(compat_level=pl.CompatLevel.newest())
+        assert views.type in (pa.string_view(), pa.binary_view())
+        return views
 
 
 @dataclass
@@ -245,6 +281,10 @@ def fitting(value: Any, kind: Type) -> list[Any]:
         return [value.rstrip(" ")]
     if kind.name == "number":
         return [Decimal(value)]
+    if isinstance(value, timedelta):
+        held = {"time": timedelta(days=1), "duration": timedelta(10**8)}.get(kind.name)
+        low = timedelta(0) if kind is TIME else -timedelta(10**8)
+        return [value] if held is None or low <= value < held else []
     if kind.name in ("timestamp", "nanosecond text") and isinstance(value, datetime) and value.tzinfo is None:
         return [value]
     return []
