@@ -54,6 +54,7 @@ class Database:
         self._postgres = Postgres(data, durable=durable)
         self._system_password = system_password
         self._lock = threading.Lock()
+        self.compiling_views = threading.RLock()
         self._sessions: dict[int, Session] = {}
         self._serials = itertools.count(1)
         self.store: Store

@@ -71,6 +71,7 @@ TEXTS = {
     1476: "divisor is equal to zero",
     1489: "result of string concatenation is too long",
     1722: "invalid number",
+    1731: "circular view definition encountered",
     1732: "data manipulation operation not legal on this view",
     1733: "virtual column not allowed here",
     1749: "you may not GRANT/REVOKE privileges to/from yourself",
@@ -99,6 +100,7 @@ TEXTS = {
     3001: "unimplemented feature: {}",
     3113: "end-of-file on communication channel",
     4043: "object {} does not exist",
+    4063: 'view "{}" has errors',
     4091: "table {} is mutating, trigger/function may not see it",
     4092: "cannot {} in a trigger",
     8002: "sequence {}.CURRVAL is not yet defined in this session",
@@ -251,6 +253,9 @@ def _translated(error: PgError, *, updating: bool, waited: bool) -> OracleError:
         return oracle_error(1733)
     if state == "0A000" and error.message.startswith("FOR NO KEY UPDATE is not allowed with"):
         return oracle_error(2014)
+    if state == "2BP01" and "function" in error.message:
+        what = "a function that an index, a column or a constraint uses cannot be dropped or changed so"
+        return oracle_error(3001, f"{what} in the local database")
     if state in ("55000", "2200H") and "sequence" in error.message:
         named = re.search(r'"([^"]+)"', error.message)
         sequence = named[1] if named else ""

@@ -24,11 +24,13 @@ from app.localdb.parameters import NLS_DEFAULTS, check, zone_of, zone_text
 from app.localdb.pg_messages import PgError
 from app.localdb.queries import lock_tables, make_temporary_tables, open_query
 from app.localdb.session_settings import first_settings
+from app.localdb.sql.catalog import InvalidView
 from app.localdb.sql.compiled import Compiled, Effect
 from app.localdb.sql.registration import check_registration
 from app.localdb.statements import Statement
 from app.localdb.stored_lobs import StoredLobs
 from app.localdb.values import decode_rows, to_text
+from app.localdb.views import compile_again
 from app.localdb.wire.backend import ClientInfo, RegisteredQuery, Statistic
 
 if TYPE_CHECKING:
@@ -203,16 +205,21 @@ class Session:
             found = self._catalogs[self.current_user] = UserCatalog(self.database.store, self.current_user)
         return found
 
-    def compile_sql(self, source: Any, resolve: Any = None, **flags: Any) -> Compiled:
-        return sql.compile(
-            source,
-            self.catalog,
-            user=self.current_user,
-            current_schema=self.current_schema,
-            play=self.play,
-            resolve=resolve,
-            **flags,
-        )
+    def compile_sql(self, source: Any, resolve: Any = None, level: int = 0, **flags: Any) -> Compiled:
+        """`level`: of the view whose text it is over the views that are compiled before it."""
+        while True:
+            try:
+                return sql.compile(
+                    source,
+                    self.catalog,
+                    user=self.current_user,
+                    current_schema=self.current_schema,
+                    play=self.play,
+                    resolve=resolve,
+                    **flags,
+                )
+            except InvalidView as view:
+                compile_again(self, view, level)
 
     def open_cursor(self, compiled: Compiled, values: Sequence[Any]) -> ResultCursor:
         fired.refuse_mutating(self, compiled)

@@ -132,6 +132,11 @@ class Administration:
         if not cascade and self._owns_something(name):
             raise oracle_error(1922, name)
         self._run(
+            *(
+                f"select concord_catalog.invalidate_views('pg_catalog.{catalog}', c.oid, 0) from pg_catalog.{catalog} c"
+                f" join pg_catalog.pg_namespace n on n.oid = c.{part}namespace where n.nspname = {literal(name)}"
+                for catalog, part in (("pg_class", "rel"), ("pg_proc", "pro"))
+            ),
             f"drop schema {quoted(name)} cascade",
             f"drop owned by {quoted(name)} cascade",
             f"drop role {quoted(name)}",
@@ -329,6 +334,7 @@ class Administration:
         if owner != "PUBLIC" and self._store.object(owner, name) is not None:
             raise oracle_error(955)
         self._run(
+            *self._invalidate_behind(owner, name),
             "insert into concord_catalog.synonyms (owner, name, target_owner, target_name) values"
             f" ({', '.join(map(literal, (owner, name, *target)))}) on conflict (owner, name) do update"
             " set target_owner = excluded.target_owner, target_name = excluded.target_name",
@@ -348,9 +354,22 @@ class Administration:
             )
         where = f"owner = {literal(owner)} and name = {literal(name)}"
         self._run(
+            *self._invalidate_behind(owner, name),
             f"delete from concord_catalog.synonyms where {where}",
             f"delete from concord_catalog.objects where {where} and kind = 'SYNONYM'",
         )
+
+    def _invalidate_behind(self, owner: str, name: str) -> list[str]:
+        """The views over what a synonym stands for until now: they may be over it by that name."""
+        target = self._store.synonym(owner, name)
+        if target is None:
+            return []
+        relation = literal(".".join(map(quoted, target)))
+        return [
+            "select concord_catalog.invalidate_views('pg_catalog.pg_class', c, 0)"
+            f" from pg_catalog.to_regclass({relation}) c where c is not null",
+            *self._invalidate_behind(*target),
+        ]
 
     def comment(self, found: ObjectInfo, column: str | None, text: str) -> None:
         if found.schema != self._actor:

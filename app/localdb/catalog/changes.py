@@ -14,13 +14,15 @@ def statements_for(change: TableChange) -> Iterator[str]:
     if kind == "CONSTRAINT":
         return
     where = f"owner = {literal(owner)} and name = {literal(name)} and kind = {literal(kind)}"
+    if kind == "VIEW":
+        yield f"delete from concord_catalog.unit_errors where {where}"
     if change.action == "DROP":
         yield f"delete from concord_catalog.objects where {where}"
         if kind != "INDEX":
             yield (
                 f"delete from concord_catalog.object_grants where owner = {literal(owner)} and name = {literal(name)}"
             )
-        if kind == "TABLE":  # its indexes and what identity columns made went with it
+        if kind in ("TABLE", "VIEW"):  # its indexes and what identity columns made went with it
             yield (
                 "delete from concord_catalog.objects o where o.relid is not null and not exists"
                 " (select from pg_catalog.pg_class c where c.oid = o.relid)"
@@ -42,6 +44,8 @@ def statements_for(change: TableChange) -> Iterator[str]:
         yield note_object(owner, name, kind)
         return
     yield note_object(owner, name, kind, relation=True)
+    if kind == "VIEW" and change.action == "CREATE":  # its triggers went with the view that it replaces
+        yield from _purge_triggers()
     relation = f"{literal(f'{quoted(owner)}.{quoted(name)}')}::pg_catalog.regclass"
     texts: dict[str, str] = dict(change.options.get("texts", {}))
     if change.text is not None:

@@ -33,11 +33,20 @@ create or replace function concord_catalog.enable_trigger(owner_name text, trigg
 declare
     target regclass := (select t.tgrelid from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
                          where t.tgname = trigger_name and n.nspname = owner_name and not t.tgisinternal);
+    made text;
+    changed jsonb;
 begin
-    if (select relkind = 'v' from pg_class where oid = target) then -- PostgreSQL cannot switch those of a view
-        execute format('comment on trigger %I on %s is %L', trigger_name, target,
-            (select jsonb_set(obj_description(t.oid, 'pg_trigger')::jsonb, '{disabled}', to_jsonb(not enabled))
-               from pg_trigger t where t.tgrelid = target and t.tgname = trigger_name));
+    if (select relkind = 'v' from pg_class where oid = target) then
+        -- PostgreSQL cannot switch those of a view. One after a statement never fires while none fires instead.
+        select format('%s %s on %s for each %s execute function %s(''fired'')', case when enabled then 'instead of' else 'after' end,
+                      f.facts ->> 'event', target, case when enabled then 'row' else 'statement' end, t.tgfoid::regproc),
+               jsonb_set(f.facts, '{disabled}', to_jsonb(not enabled))
+          into made, changed
+          from pg_trigger t cross join lateral (select obj_description(t.oid, 'pg_trigger')::jsonb) f (facts)
+         where t.tgrelid = target and t.tgname = trigger_name;
+        execute format('drop trigger %I on %s', trigger_name, target);
+        execute format('create trigger %I %s', trigger_name, made);
+        execute format('comment on trigger %I on %s is %L', trigger_name, target, changed);
     elsif target is not null then
         execute format('alter table %s %s trigger %I', target, case when enabled then 'enable' else 'disable' end, trigger_name);
     end if;
@@ -55,33 +64,67 @@ begin
 end
 $$;
 
--- CREATE OR REPLACE VIEW: PostgreSQL keeps a view only while its columns stay; else it is made anew with its grants.
-create or replace function concord_catalog.replace_view(schema text, name text, made text) returns void language plpgsql
+-- What a DDL statement takes something from: every view over it, and over those, keeps its columns, reads nothing and is
+-- invalid until it is compiled again (views.py). `part`: the number of a column, 0 for all of it.
+create or replace function concord_catalog.invalidate_views(class regclass, target oid, part integer) returns void language plpgsql
+    security definer set search_path = pg_catalog as $$
+declare
+    above regclass;
+begin
+    for above in
+        with recursive over (relid) as (
+            select r.ev_class from pg_depend d join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+             where d.refclassid = class and d.refobjid = target and (part = 0 or d.refobjsubid = part) and r.ev_class <> target
+            union
+            select r.ev_class from over o join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = o.relid
+              join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and r.ev_class <> o.relid
+        )
+        select relid from over
+    loop
+        execute format('create or replace view %s as select %s where false', above,
+            (select string_agg(format('null::%s%s as %I', format_type(a.atttypid, a.atttypmod),
+                                      case when a.attcollation <> t.typcollation then ' collate ' || a.attcollation::regcollation else '' end, a.attname), ', ' order by a.attnum)
+               from pg_attribute a join pg_type t on t.oid = a.atttypid where a.attrelid = above and a.attnum > 0 and not a.attisdropped));
+        insert into concord_catalog.texts (relid, part, text) values (above, '$invalid', '') on conflict do nothing;
+    end loop;
+end
+$$;
+
+-- CREATE OR REPLACE VIEW, and the same when an invalid view is compiled again, which keeps its triggers. PostgreSQL keeps
+-- a view only while its columns stay; else it is made anew with its grants.
+create or replace function concord_catalog.replace_view(schema text, name text, made text, keeping boolean default false) returns void language plpgsql
     security definer set search_path = pg_catalog as $$
 declare
     target regclass := to_regclass(format('%I.%I', schema, name));
-    grants text[];
-    given text;
+    again text[];
+    each text;
 begin
+    if not keeping then
+        for each in select t.tgfoid::regprocedure from pg_trigger t where t.tgrelid = target and not t.tgisinternal loop
+            execute format('drop function %s cascade', each);
+        end loop;
+    end if;
     begin
         execute 'create or replace ' || made;
     exception when invalid_table_definition then
-        if exists (select from pg_depend d join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
-                    where d.refobjid = target and r.ev_class <> target) then
-            raise exception using errcode = 'ORA00', message = 'ORA-03001: unimplemented feature: CREATE OR REPLACE VIEW with'
-                ' other columns under other views is not supported by the local database';
-        end if;
-        select array_agg(format('grant %s on %s to %s%s', a.privilege_type, target,
-                                coalesce((select quote_ident(r.rolname) from pg_roles r where r.oid = a.grantee), 'public'),
-                                case when a.is_grantable then ' with grant option' else '' end))
-          into grants from pg_class c, aclexplode(c.relacl) a where c.oid = target and a.grantee <> c.relowner;
+        perform concord_catalog.invalidate_views('pg_class', target, 0);
+        select array_agg(statement) into again from (
+            select format('grant %s on %s to %s%s', a.privilege_type, target,
+                          coalesce((select quote_ident(r.rolname) from pg_roles r where r.oid = a.grantee), 'public'),
+                          case when a.is_grantable then ' with grant option' else '' end)
+              from pg_class c, aclexplode(c.relacl) a where c.oid = target and a.grantee <> c.relowner
+            union all
+            select unnest(array[pg_get_triggerdef(t.oid), format('comment on trigger %I on %s is %L', t.tgname, target, obj_description(t.oid, 'pg_trigger'))])
+              from pg_trigger t where t.tgrelid = target and not t.tgisinternal
+        ) s (statement);
         execute format('drop view %s', target);
         execute 'create ' || made;
-        foreach given in array coalesce(grants, '{}') loop
-            execute given;
+        foreach each in array coalesce(again, '{}') loop
+            execute each;
         end loop;
     end;
     execute format('alter view %I.%I owner to %I', schema, name, schema);
+    delete from concord_catalog.texts where relid = to_regclass(format('%I.%I', schema, name)) and part = '$invalid';
 end
 $$;
 

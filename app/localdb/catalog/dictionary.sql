@@ -207,7 +207,8 @@ select f.owner as "INDEX_OWNER", f.name as "INDEX_NAME", f.table_owner as "TABLE
 create or replace view concord_catalog._objects as
 select r.owner as "OWNER", r.name as "OBJECT_NAME", null::varchar(128) as "SUBOBJECT_NAME", r.object_id as "OBJECT_ID", r.relid::bigint::numeric as "DATA_OBJECT_ID",
        case r.kind when 'r' then 'TABLE' when 'p' then 'TABLE' when 'S' then 'SEQUENCE' when 'i' then 'INDEX' else 'VIEW' end::varchar(23) as "OBJECT_TYPE",
-       r.created::oracle.date as "CREATED", r.changed::oracle.date as "LAST_DDL_TIME", to_char(r.changed, 'YYYY-MM-DD:HH24:MI:SS')::varchar(19) as "TIMESTAMP", 'VALID'::varchar(7) as "STATUS",
+       r.created::oracle.date as "CREATED", r.changed::oracle.date as "LAST_DDL_TIME", to_char(r.changed, 'YYYY-MM-DD:HH24:MI:SS')::varchar(19) as "TIMESTAMP",
+       case when exists (select from concord_catalog.texts i where i.relid = r.relid and i.part = '$invalid') then 'INVALID' else 'VALID' end::varchar(7) as "STATUS",
        case when exists (select from concord_catalog.texts m where m.relid = r.relid and m.part = '$temporary') then 'Y' else 'N' end::varchar(1) as "TEMPORARY", 'N'::varchar(1) as "GENERATED", 'N'::varchar(1) as "SECONDARY", 1::numeric as "NAMESPACE", null::varchar(128) as "EDITION_NAME",
        case when r.owner = 'SYS' then 'Y' else 'N' end::varchar(1) as "ORACLE_MAINTAINED"
   from concord_catalog.relations r

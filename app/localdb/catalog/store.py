@@ -23,7 +23,8 @@ _V = TypeVar("_V")
 _OBJECT = """
 select c.oid, c.relkind, t.text, concord_catalog.temporary_name(c.oid), m.text,
        exists (select from pg_catalog.pg_attribute a
-                where a.attrelid = c.oid and a.attname = 'ROWID' and not a.attisdropped)
+                where a.attrelid = c.oid and a.attname = 'ROWID' and not a.attisdropped),
+       exists (select from concord_catalog.texts i where i.relid = c.oid and i.part = '$invalid')
   from pg_catalog.pg_class c
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   left join concord_catalog.texts t on t.relid = c.oid and t.part = ''
@@ -57,7 +58,7 @@ select k.conname, k.contype
 
 # Triggers that PostgreSQL runs by itself have no argument.
 _FIRED = """
-select n.nspname, t.tgname
+select n.nspname, t.tgname, t.tgtype
   from pg_catalog.pg_trigger t
   join pg_catalog.pg_proc p on p.oid = t.tgfoid
   join pg_catalog.pg_namespace n on n.oid = p.pronamespace
@@ -65,6 +66,8 @@ select n.nspname, t.tgname
    and coalesce(pg_catalog.obj_description(t.oid, 'pg_trigger')::jsonb ->> 'disabled', 'false') = 'false'
  order by t.oid
 """
+
+_VERBS = {"INSERT": 4, "DELETE": 8, "UPDATE": 16}  # in pg_trigger.tgtype
 
 _VIEW_BASE = """
 select distinct n.nspname, c.relname
@@ -332,16 +335,19 @@ class Store:
         if not rows:
             units = self.query(_UNIT, schema, name)
             return ObjectInfo(ObjectKind(_str(units[0][0])), schema, name) if units else None
-        oid, kind, text, temporary, mode, has_rowid = rows[0]
+        oid, kind, text, temporary, mode, has_rowid, invalid = rows[0]
         found = ObjectInfo(_RELATION_KINDS[kind or b""], schema, name)
         if found.kind in (ObjectKind.TABLE, ObjectKind.VIEW):
             columns = [_column(row) for row in self.query(_COLUMNS, _str(oid))]
             found = replace(found, columns=columns, by_name={column.name: column for column in columns})
-            found.has_rowid = has_rowid == b"t"
+            found.has_rowid, found.invalid = has_rowid == b"t", invalid == b"t"
             found.temporary = _str(temporary) or None
             found.preserve_rows, found.read_only = mode == b"PRESERVE", mode == b"READ ONLY"
             found.text = _str(text) if text is not None else None
-            found.triggers = [(_str(row[0]), _str(row[1])) for row in self.query(_FIRED, _str(oid))]
+            for owner, trigger, bits in self.query(_FIRED, _str(oid)):
+                found.triggers.append((_str(owner), _str(trigger)))
+                if found.kind is ObjectKind.VIEW:
+                    found.instead_of |= {verb for verb, bit in _VERBS.items() if int(bits or 0) & bit}
         if found.kind is ObjectKind.VIEW:
             bases = self.query(_VIEW_BASE, _str(oid))
             if len(bases) == 1:

@@ -26,10 +26,9 @@ def publish(host: Host, library: Library, owner: str, name: str, kind: str, sour
     """Make the twins of a unit that compiled without errors, take away those it no longer has; commits."""
     with host.as_user(owner):
         made = _statements(host, library, owner, name, kind, source)
+        for identity, statement in made.items():
+            host.pg_execute(_create(identity, statement))
         host.pg_execute(_drop(owner, name, kind, list(made)))
-        for statements in made.values():
-            for statement in statements:
-                host.pg_execute(statement)
     host.commit()
 
 
@@ -42,20 +41,16 @@ def withdraw(host: Host, owner: str, name: str, kind: str) -> None:
 
 def _statements(
     host: Host, library: Library, owner: str, name: str, kind: str, source: str
-) -> dict[str, list[str]]:
+) -> dict[str, str]:
+    """Each twin, as PostgreSQL identifies it, and the statement that makes it."""
     tree = UnitParser(source).unit()
     assert isinstance(tree, n.Unit)
     lines = Lines(source)
     compiler = Compiler(host, library, owner, f"{owner}.{name}", lines, tree.invoker_rights)
-    found: dict[str, list[str]] = {}
+    found: dict[str, str] = {}
     if kind == "FUNCTION":
         assert tree.subprogram is not None
-        _add(
-            found,
-            owner,
-            PREFIX + name,
-            _translated(host, compiler, lines, owner, PREFIX + name, tree.subprogram, {}),
-        )
+        found |= _translated(host, compiler, lines, owner, PREFIX + name, tree.subprogram, {})
         return found
     specification = host.fetch_unit(owner, name, "PACKAGE")
     if specification is None:
@@ -73,13 +68,8 @@ def _statements(
             ):
                 mine.default = theirs.default
             twin = f"{PREFIX}{name}.{declaration.name}"
-            _add(found, owner, twin, _translated(host, compiler, lines, owner, twin, declaration, constants))
+            found |= _translated(host, compiler, lines, owner, twin, declaration, constants)
     return found
-
-
-def _add(found: dict[str, list[str]], owner: str, twin: str, statement: str | None) -> None:
-    if statement is not None and len(twin.encode()) <= _MAX_NAME:
-        found.setdefault(twin, []).append(statement)
 
 
 def _constants(
@@ -114,19 +104,22 @@ def _translated(
     twin: str,
     declaration: n.Subprogram,
     constants: dict[str, tuple[str, Type]],
-) -> str | None:
-    """The CREATE FUNCTION of one function; None when it cannot be said in plpgsql."""
+) -> dict[str, str]:
+    """The CREATE FUNCTION of one function; nothing when it cannot be said in plpgsql."""
     scope = compiler.trigger_scope
     if declaration.body is None or declaration.returns is None or declaration.autonomous:
-        return None
+        return {}
+    if len(twin.encode()) > _MAX_NAME:
+        return {}
     try:
         translator = Translator(host, compiler, lines, constants)
         translator.constants = dict.fromkeys(constants, True)
-        parameters = []
+        parameters, types = [], []
         for parameter in declaration.parameters:
             base = _pg_type(compiler.type_of(parameter.type, scope))
             if base is None or parameter.mode != "IN":
-                return None
+                return {}
+            types.append(base)
             text = quoted("p$" + parameter.name)
             default = (
                 f" default {translator.value(parameter.default)}" if parameter.default is not None else ""
@@ -136,13 +129,13 @@ def _translated(
             translator.constants[parameter.name] = True
         result = _pg_type(compiler.type_of(declaration.returns, scope))
         if result is None:
-            return None
+            return {}
         translator.result = result
         body = translator.block(declaration.body)
     except CompileError:
-        return None
+        return {}
     if translator.changes_data:
-        return None
+        return {}
     security = " security definer" if translator.uses_sql and not compiler.invoker_rights else ""
     # a NO_DATA_FOUND that leaves a function which SQL called is NULL there
     handler = "exception when no_data_found then return null; " if translator.uses_sql else ""
@@ -152,10 +145,11 @@ def _translated(
     while tag in code:
         tag = tag[:-1] + "_$"
     volatility = "immutable" if declaration.deterministic and not translator.uses_sql else "volatile"
-    return (
-        f"create or replace function {quoted(owner)}.{quoted(twin)}({', '.join(parameters)}) returns {result}"
+    name = f"{quoted(owner)}.{quoted(twin)}"
+    return {
+        f"{name}({', '.join(types)})": f"create or replace function {name}({', '.join(parameters)}) returns {result}"
         f" language plpgsql {volatility}{security} as {tag}{code}{tag}"
-    )
+    }
 
 
 def _pg_type(type_: Type) -> str | None:
@@ -165,17 +159,31 @@ def _pg_type(type_: Type) -> str | None:
     return PG_TYPES.get(type_.ora)
 
 
+_INVALIDATE = (
+    "perform concord_catalog.invalidate_views('pg_catalog.pg_proc', f, 0); execute 'drop function ' || f"
+)
+
+
+def _create(identity: str, statement: str) -> str:
+    """Makes a twin, anew where PostgreSQL cannot replace it because it returns another type."""
+    return (
+        f"do $make$declare f regprocedure; begin execute {literal(statement)};"
+        f" exception when invalid_function_definition then f := {literal(identity)}; {_INVALIDATE};"
+        f" execute {literal(statement)}; end$make$"
+    )
+
+
 def _drop(owner: str, name: str, kind: str, keep: list[str]) -> str:
-    """Drops the unit's twins except those in `keep`, which CREATE OR REPLACE renews."""
+    """Drops the unit's twins except those in `keep`."""
     mine = (
         f"p.proname = {literal(PREFIX + name)}"
         if kind == "FUNCTION"
         else f"pg_catalog.starts_with(p.proname, {literal(f'{PREFIX}{name}.')})"
     )
-    kept = "".join(f" and p.proname <> {literal(twin)}" for twin in keep)
+    kept = "".join(f" and p.oid <> {literal(twin)}::regprocedure" for twin in keep)
     return (
         "do $drop$declare f regprocedure; begin for f in select p.oid::regprocedure from pg_catalog.pg_proc p"
         " join pg_catalog.pg_namespace s on s.oid = p.pronamespace"
         f" where s.nspname = {literal(owner)} and {mine}{kept}"
-        " loop execute 'drop function ' || f; end loop; end$drop$"
+        f" loop {_INVALIDATE}; end loop; end$drop$"
     )

@@ -183,6 +183,9 @@ def _statements(
     timing, level = tree.timing, "row" if tree.each_row else "statement"
     if timing == "COMPOUND":
         timing, level = ("INSTEAD OF", "row") if table.kind is ObjectKind.VIEW else ("BEFORE", "statement")
+    disabled = not tree.enabled and table.kind is ObjectKind.VIEW
+    if disabled:  # see concord_catalog.enable_trigger
+        timing, level = "AFTER", "statement"
     facts = {
         "type": "INSTEAD OF"
         if tree.timing == "INSTEAD OF"
@@ -195,7 +198,7 @@ def _statements(
         "description": source[len("trigger") : tree.stop].lstrip(),
         "body": source[tree.when.tokens[-1].end + 1 if tree.when else tree.stop :].lstrip(") \n"),
         "points": sorted(tree.sections),
-        "disabled": not tree.enabled and table.kind is ObjectKind.VIEW,
+        "disabled": disabled,
     }
     statements = [
         f"drop function if exists {function}() cascade",

@@ -54,6 +54,7 @@ class ObjectInfo:
     temporary: str | None = None
     preserve_rows: bool = False  # of a temporary table: ON COMMIT PRESERVE ROWS
     read_only: bool = False  # of a view: WITH READ ONLY
+    invalid: bool = False  # of a view: what it reads has changed since it was compiled
     has_rowid: bool = False  # a hidden column "ROWID" exists
     text: str | None = None  # of a view: its query as written, when DML through the view needs it
     # of a view with exactly one base table and plain columns: (schema, table)
@@ -61,6 +62,9 @@ class ObjectInfo:
     by_name: dict[str, ColumnInfo] = field(default_factory=dict)
     # (owner, name) of the enabled triggers that PL/SQL's interpreter runs, in the order of their creation
     triggers: list[tuple[str, str]] = field(default_factory=list)
+    instead_of: set[str] = field(
+        default_factory=set
+    )  # of a view: INSERT, UPDATE, DELETE that have such a trigger
 
     def __post_init__(self) -> None:
         if not self.by_name:
@@ -71,6 +75,15 @@ class ObjectInfo:
         """The table, view or sequence as PostgreSQL's text names it."""
         schema, name = (self.schema, self.name) if self.temporary is None else ("pg_temp", self.temporary)
         return ".".join('"' + part.replace('"', '""') + '"' for part in (schema, name))
+
+
+class InvalidView(Exception):
+    """A statement uses a view that has to be compiled first."""
+
+    def __init__(self, schema: str, name: str) -> None:
+        super().__init__(f"{schema}.{name}")
+        self.schema = schema
+        self.name = name
 
 
 @dataclass(slots=True)

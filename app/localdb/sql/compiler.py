@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from app.localdb.contract import Bind, Column, Kind, OraType, StoredColumn
 from app.localdb.sql import nodes as n
 from app.localdb.sql import statements as s
-from app.localdb.sql.catalog import Catalog
+from app.localdb.sql.catalog import Catalog, ObjectInfo, ObjectKind
 from app.localdb.sql.compiled import Compiled, Effect
 from app.localdb.sql.ddl import compile_ddl
 from app.localdb.sql.lexer import T, Token
@@ -147,6 +147,7 @@ def _query(query: n.Query, asked: Circumstances, binds: list[str]) -> Compiled:
             found.nested[position] = nested
     if not all(column.named for column in relation.columns):
         found.options["unnamed"] = True
+    found.options["stars"] = translator.stars
     hidden: list[str] = []
     if asked.locators and not any(translator.moments):
         hidden = _mark_stored(found.columns, relation.columns, relation.lobs)
@@ -241,13 +242,24 @@ def _dml(
         found.rowid_text = f"{found.pg_text} RETURNING oracle.rowid_text({translator.rowid})"
     if translator.target is not None:
         found.target = (translator.target.schema, translator.target.name)
-    if translator.target is not None and translator.target.triggers and not isinstance(tree, s.InsertAll):
+    if (
+        translator.target is not None
+        and not isinstance(tree, s.InsertAll)  # left to PostgreSQL's guards
+        and _fires(tree, translator.target)
+    ):
         found.plan = row_plan(tree, translator.target, asked)
         found.params = found.plan.params
     returning = None if isinstance(tree, s.InsertAll | s.Merge) else tree.returning
     if returning is not None and returning.into.targets:
         _return_targets(returning, found)
     return found
+
+
+def _fires(tree: object, target: ObjectInfo) -> bool:
+    """Whether the interpreter's triggers take part."""
+    if target.kind is ObjectKind.VIEW and not isinstance(tree, s.Merge):
+        return type(tree).__name__.upper() in target.instead_of
+    return bool(target.triggers)
 
 
 def _return_targets(returning: s.Returning, found: Compiled) -> None:

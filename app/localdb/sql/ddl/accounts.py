@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.localdb.contract import Column, Kind, OraType
+from app.localdb.errors import OracleError
 from app.localdb.sql.compiled import ColumnChange, Compiled, Effect, Grant
 from app.localdb.sql.ddl.columns import ColumnDefinition
 from app.localdb.sql.ddl.objects import ObjectsDdl
@@ -49,7 +50,8 @@ class AccountsDdl(ObjectsDdl):
 
     def _create(self) -> None:
         replace = self.replacing = self.accept("OR", "REPLACE")
-        self.accept("FORCE") or self.accept("NO", "FORCE")
+        forced = self.accept("FORCE")
+        self.accept("NO", "FORCE")
         if self.accept_one("EDITIONABLE", "NONEDITIONABLE"):
             pass
         if self.token.word in _UNITS:
@@ -65,7 +67,12 @@ class AccountsDdl(ObjectsDdl):
         elif self.accept("INDEX"):
             self.create_index(unique=False)
         elif self.accept("VIEW"):
-            self.create_view()
+            try:
+                self.create_view()
+            except OracleError as error:
+                if forced and error.code in (904, 942, 1031):
+                    raise self.unsupported("CREATE FORCE VIEW of a query with errors") from error
+                raise
         elif self.accept("SEQUENCE"):
             self.create_sequence()
         elif self.at("SYNONYM") or self.at_sequence("PUBLIC", "SYNONYM"):
@@ -123,8 +130,6 @@ class AccountsDdl(ObjectsDdl):
         self.accept("SPECIFICATION")
         self.accept("PACKAGE")
         self.accept("REUSE", "SETTINGS")
-        if kind == "VIEW":
-            return
         self.out.effect = Effect.ALTER_UNIT
         self.out.names = [schema, name]
         self.out.options = {"kind": kind}

@@ -11,7 +11,7 @@ from app.localdb.sql.compiled import Compiled, Effect, TableChange
 from app.localdb.sql.lexer import T
 from app.localdb.sql.parser.dml import DmlParser
 from app.localdb.sql.translate.base import Circumstances
-from app.localdb.sql.types import quote
+from app.localdb.sql.types import quote, text_literal
 
 # Clauses of storage and planning with one argument, and those with none. They change no result.
 _WITH_NUMBER = frozenset(["PCTFREE", "PCTUSED", "INITRANS", "MAXTRANS"])
@@ -37,6 +37,14 @@ class DdlBase(DmlParser):
 
     def emit(self, statement: str) -> None:
         self.out.statements.append(statement)
+
+    def invalidate_views(self, schema: str, name: str, column: str = "") -> None:
+        """Before something is taken from under views: those over the table or view, or only over that column."""
+        target = f"{text_literal(self.qualified(schema, name))}::pg_catalog.regclass"
+        part = "0"
+        if column:
+            part = f"(select attnum from pg_catalog.pg_attribute where attrelid = {target} and attname = {text_literal(column)})"
+        self.emit(f"select concord_catalog.invalidate_views('pg_catalog.pg_class', {target}, {part})")
 
     def change(self, action: str, kind: str, schema: str, name: str) -> TableChange:
         """A new entry for the catalogue."""

@@ -52,6 +52,9 @@ class ObjectsDdl(TablesDdl):
         if len(set(names)) < len(names):
             raise refuse(957, start)
         listed = ", ".join(quote(name) for name in names)
+        stars = sorted(compiled.options.get("stars", {}).items(), reverse=True)
+        for place, (star, stood_for) in stars:  # when the view was made
+            text = text[:place] + stood_for + text[place + len(star) :]
         option = " with check option" if checked else ""
         made = f"view {self.qualified(schema, view)} ({listed}) as {compiled.pg_text}{option}"
         if self.replacing:
@@ -61,7 +64,8 @@ class ObjectsDdl(TablesDdl):
             self.emit(f"create {made}")
         entry = self.change("CREATE", "VIEW", schema, view)
         entry.text = text
-        entry.options["texts"] = {"$mode": "READ ONLY" if read_only else ""}
+        entry.options["texts"] = {"$mode": "READ ONLY" if read_only else "CHECK OPTION" if checked else ""}
+        entry.options["made"] = made
         for column, name in zip(compiled.columns, names, strict=True):
             entry.columns.append(self.view_column(name, column))
 
@@ -147,6 +151,8 @@ class ObjectsDdl(TablesDdl):
         entry = self.change("RENAME", str(found.kind), found.schema, found.name)
         entry.new_name = after
         kind = str(found.kind).lower()
+        if kind != "sequence":
+            self.invalidate_views(found.schema, found.name)
         self.emit(f"alter {kind} {self.qualified(found.schema, found.name)} rename to {quote(after)}")
 
     # -- DROP --------------------------------------------------------------------------------------------
@@ -186,6 +192,7 @@ class ObjectsDdl(TablesDdl):
         cascade = " cascade" if self.accept("CASCADE", "CONSTRAINTS") else ""
         self.accept("PURGE")
         self.refuse_in_use(found, 14452)
+        self.invalidate_views(found.schema, found.name)
         self.emit(f"drop table {self.qualified(found.schema, found.name)}{cascade}")
         self.change("DROP", "TABLE", found.schema, found.name)
 
@@ -193,6 +200,8 @@ class ObjectsDdl(TablesDdl):
         found = self.existing_if_any(kind, code)
         if found is None:
             return
+        if kind == "VIEW":
+            self.invalidate_views(found.schema, found.name)
         self.emit(f"drop {kind.lower()} {self.qualified(found.schema, found.name)}")
         self.change("DROP", kind, found.schema, found.name)
 

@@ -200,7 +200,7 @@ class TablesDdl(ColumnsDdl):
             if self.accept("ADD"):
                 self._add(found, name, columns)
             elif self.accept("MODIFY"):
-                self._modify(name, columns)
+                self._modify(found, name, columns)
             elif self.accept("DROP"):
                 self._drop(found, name)
             elif self.accept("RENAME"):
@@ -257,12 +257,14 @@ class TablesDdl(ColumnsDdl):
             self._entry.columns.append(change)
         self._note_check(constraint, self._entry)
 
-    def _modify(self, name: str, columns: dict[str, tuple[Ty, bool]]) -> None:
+    def _modify(self, found: ObjectInfo, name: str, columns: dict[str, tuple[Ty, bool]]) -> None:
         grouped = self.accept("(")
         while True:
             each = self.column_definition(modify=True)
             if each.name not in columns:
                 raise refuse(904, each.offset, f'"{each.name}"')
+            if each.ty is not None:
+                self.invalidate_views(found.schema, found.name, each.name)
             self._modify_column(name, each, columns)
             if not (grouped and self.accept(",")):
                 break
@@ -316,6 +318,7 @@ class TablesDdl(ColumnsDdl):
         for column in names:
             if column not in found.by_name:
                 raise self.error(904, f'"{column}"')
+            self.invalidate_views(found.schema, found.name, column)
             self.emit(f"alter table {name} drop column {quote(column)}{cascade}")
             self._entry.dropped_columns.append(column)
 
@@ -347,6 +350,7 @@ class TablesDdl(ColumnsDdl):
                 raise self.error(904, f'"{before}"')
             if after in found.by_name:
                 raise self.error(957)
+            self.invalidate_views(found.schema, found.name, before)
             self.emit(f"alter table {name} rename column {quote(before)} to {quote(after)}")
             self._entry.renamed_columns[before] = after
         elif self.accept("CONSTRAINT"):
@@ -357,6 +361,7 @@ class TablesDdl(ColumnsDdl):
             self.expect("TO")
             self._entry.action = "RENAME"
             self._entry.new_name = self.name()
+            self.invalidate_views(found.schema, found.name)
             self.emit(f"alter table {name} rename to {quote(self._entry.new_name)}")
 
     # -- indexes -----------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ class Base:
         self.tables: list[tuple[str, str]] = []
         self.temporary: list[ObjectInfo] = []
         self.moments: list[n.AsOf | None] = []  # as of what each table is read
+        self.stars: dict[int, tuple[str, str]] = {}  # offset -> its text, the columns that it stands for
         self.nested: dict[str, list[Column]] = {}  # texts of CURSOR expressions
         self.block = Block()
         self.ctes: list[dict[str, Cte]] = []

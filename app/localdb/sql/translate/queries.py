@@ -301,7 +301,7 @@ class Queries(Groups):
             if isinstance(item.value, n.Star):
                 if len(select.items) > 1 and not item.value.qualifier:
                     raise refuse(923 if item is select.items[0] else 936, item.offset + 1)
-                found, named = self._star_columns(item.value), True
+                found, named = self._star_columns(item.value, item.text), True
             else:
                 ex = self.value(item.value)
                 if ex.sql == "NULL":
@@ -318,9 +318,10 @@ class Queries(Groups):
                 columns.append(Output(name, ident, ex, named))
         return columns
 
-    def _star_columns(self, star: n.Star) -> list[tuple[str, Ex]]:
+    def _star_columns(self, star: n.Star, text: str) -> list[tuple[str, Ex]]:
         block = self.block
         found: list[tuple[str, Ex]] = []
+        written: list[str] = []  # as the text of a view keeps it
         qualifier = star.qualifier
         sources = block.sources
         if qualifier:
@@ -332,6 +333,7 @@ class Queries(Groups):
                 raise refuse(904, star.offset, ".".join(f'"{part}"' for part in qualifier))
         elif block.merged:
             found += list(block.merged.items())
+            written += map(quote, block.merged)
         for source in sources:
             for name in source.names:
                 if name in source.duplicates:
@@ -342,6 +344,10 @@ class Queries(Groups):
                 if ex.sql not in block.groups:
                     block.ungrouped.append(star.offset)
                 found.append((name, ex))
+                written.append(
+                    f"{quote(source.alias)}.{quote(name)}" if len(block.sources) > 1 else quote(name)
+                )
+        self.stars[star.offset] = (text, ", ".join(written))
         block.dual_used = True
         return found
 

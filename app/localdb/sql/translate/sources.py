@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from app.localdb.sql import nodes as n
-from app.localdb.sql.catalog import ObjectInfo, ObjectKind
+from app.localdb.sql.catalog import InvalidView, ObjectInfo, ObjectKind
 from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.translate import conversions as c
 from app.localdb.sql.translate.json import checked_path
@@ -97,6 +97,8 @@ class Sources(Rownum):
             raise refuse(942, offset)
         if found.kind not in (ObjectKind.TABLE, ObjectKind.VIEW):
             raise refuse(2201 if found.kind is ObjectKind.SEQUENCE else 4044, offset)
+        if found.invalid:
+            raise InvalidView(found.schema, found.name)
         self.touch(found)
         return found
 
