@@ -105,10 +105,13 @@ def test_rows_that_come_once_and_parts_on_disk_give_the_same_result(
 
 
 @FEWER
-@given(pairs(), st.sampled_from([1, 2, 5]))
-def test_text_read_again_and_repeated_keys_in_parts_give_the_same_result(pair: Pair, threads: int) -> None:
+@given(pairs(), st.sampled_from([1, 2, 5]), st.sampled_from([0, 40]), st.sampled_from([1, 1 << 21]))
+def test_text_read_again_and_repeated_keys_in_parts_give_the_same_result(
+    pair: Pair, threads: int, text_bytes: int, values_at_once: int
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arrow_duckdb, "_TEXT_SHARE", 0.0)
+        patch.setattr(arrow_duckdb, "_TEXT_SHARE", text_bytes / (64 << 20))
+        patch.setattr(arrow_duckdb, "_VALUES_AT_ONCE", values_at_once)
         patch.setattr(arrow_duckdb, "_CELL_BYTES", 1 << 20)
         patch.setattr(part, "_CELLS_AT_A_TIME", 2)
         again = document(pair, threads=threads)

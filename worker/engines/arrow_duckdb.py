@@ -32,7 +32,11 @@ if TYPE_CHECKING:
 _PART_SHARE = 0.45
 _DUCKDB_SHARE = 0.3
 _TEXT_SHARE = 1 / 16
-"""Text of one column of one side that is kept while it is compared."""
+"""Text of columns of one side that are read at once, kept while they are compared."""
+_VALUES_AT_ONCE = 1 << 21
+"""Values of a side that are read at once: two columns of a million rows, all of a short and wide table."""
+_VALUE_BYTES = 256
+"""Bytes of the memory limit for each of them; two sides and two groups, in 8 bytes, take an eighth of it."""
 _ROW_BYTES = 40
 """Memory that a row of either side needs beside its key: its code, its place in the map, narrow columns."""
 _CELL_BYTES = 256
@@ -57,6 +61,7 @@ class ArrowDuckDBComparison(Comparison):
             layout=layout,
             meter=meter,
             crew=crew,
+            values_at_once=min(_VALUES_AT_ONCE, self._memory_bytes // _VALUE_BYTES),
             keep_bytes=int(_TEXT_SHARE * self._memory_bytes),
             cells_in_passing=self._memory_bytes // _CELL_BYTES,
             paranoid=self._plan.paranoid,
@@ -72,7 +77,7 @@ class ArrowDuckDBComparison(Comparison):
             meter.pairing(number, count)
             if matched is None:
                 keys = self._keys(part, how, lambda *_: None)
-                matched = crew.wait(crew.start(match, keys, crew.check))
+                matched = match(part, keys, how)
             PartComparison(part, matched, number, count, how, findings).run()
             matched = None
             for rows in part:
@@ -93,9 +98,10 @@ class ArrowDuckDBComparison(Comparison):
         weight = sum(side.bytes + _ROW_BYTES * side.count for side in keys)
         if weight > budget:
             return _pieces(weight, budget), None
-        matched = how.crew.wait(how.crew.start(match, keys, how.crew.check))
+        matched = match(whole, keys, how)
         cells = (matched.map.repeated_a.size + matched.map.repeated_b.size) * len(how.layout.columns)
         if cells * _CELL_BYTES > self._memory_bytes:
+            matched.columns.give_up()
             return _pieces(cells * _CELL_BYTES, self._memory_bytes), None
         return 1, matched
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from worker.engines.cells import differing, take
-from worker.engines.columns import Crew, LoadedColumn, both_sides, pick_both
+from worker.engines.columns import BothSides, Crew, LoadedColumn, pick_both
 from worker.engines.errors import KeyNotUnique
 from worker.engines.findings import Findings
 from worker.engines.keymap import KeyMap, key_map
@@ -36,7 +36,8 @@ _CELLS_AT_A_TIME = 1 << 16
 class How:
     """What a part's comparison needs to know beside its rows.
 
-    `keep_bytes` bounds the text of one column of one side that is kept while it is compared,
+    `values_at_once` values of a side are read at once, in one column or more. `keep_bytes` bounds the text
+    of columns of one side that are read at once, which is kept while they are compared,
     `cells_in_passing` the cells of rows without a partner that are kept on the way. `duckdb` opens a
     connection within the memory limit.
     """
@@ -44,6 +45,7 @@ class How:
     layout: Layout
     meter: Meter
     crew: Crew
+    values_at_once: int
     keep_bytes: int
     cells_in_passing: int
     paranoid: bool
@@ -53,14 +55,30 @@ class How:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """The keys of both sides, and the map between them."""
+    """The keys of both sides, the map between them, and the other columns, which are being read."""
 
     keys: tuple[Keys, Keys]
     map: KeyMap
+    columns: BothSides
 
 
-def match(keys: tuple[Keys, Keys], tick: Callable[[], None]) -> Matched:
-    """Map the rows of A to those of B: every pair of the map has equal keys, not only equal codes."""
+def match(sides: tuple[Rows, Rows], keys: tuple[Keys, Keys], how: How) -> Matched:
+    """Map the rows of A to those of B. The first of the other columns are read meanwhile."""
+    mapping = how.crew.start(_key_map, keys, how.crew.check)
+    width, values = len(how.layout.key), len(how.layout.values)
+    columns = BothSides(
+        sides,
+        (keys[0].count, keys[1].count),
+        range(width, width + values),
+        how.values_at_once,
+        how.keep_bytes,
+        how.crew,
+    )
+    return Matched(keys, how.crew.wait(mapping), columns)
+
+
+def _key_map(keys: tuple[Keys, Keys], tick: Callable[[], None]) -> KeyMap:
+    """Every pair of the map has equal keys, not only equal codes."""
     own = own_code(*keys)
     found = key_map(keys[0].codes(own_code=own), keys[1].codes(own_code=own), own_code=own, tick=tick)
     if not found.proved:
@@ -76,7 +94,7 @@ def match(keys: tuple[Keys, Keys], tick: Callable[[], None]) -> Matched:
                 repeated_b=found.repeated_b,
                 proved=True,
             )
-    return Matched(keys, found)
+    return found
 
 
 class PartComparison:
@@ -94,6 +112,7 @@ class PartComparison:
         self._sides = sides
         self._keys = matched.keys
         self._map = matched.map
+        self._columns = matched.columns
         self._number, self._parts = number, parts
         self._how = how
         self._findings = findings
@@ -103,21 +122,17 @@ class PartComparison:
 
     def run(self) -> None:
         """Compare. Raises EngineError, and what the progress callback raises."""
-        how, layout, findings = self._how, self._how.layout, self._findings
+        how, findings = self._how, self._findings
+        shown = tuple(self._alone_to_show(side) for side in (0, 1))
+        asked = tuple(np.sort(np.concatenate([self._repeated[side], shown[side]])) for side in (0, 1))
+        self._columns.ask((asked[0], asked[1]))
         if how.require_unique_key:
             self._check_unique()
         findings.part = self._number
         findings.rows(*self._keys)
-        shown = tuple(self._alone_to_show(side) for side in (0, 1))
-        asked = tuple(np.sort(np.concatenate([self._repeated[side], shown[side]])) for side in (0, 1))
-        width, values = len(layout.key), len(layout.values)
         at: tuple[list[pa.Array], list[pa.Array]] = ([], [])
-        counts = (self._keys[0].count, self._keys[1].count)
         self._progress(0)
-        columns = both_sides(
-            self._sides, counts, (asked[0], asked[1]), range(width, width + values), how.keep_bytes, how.crew
-        )
-        for position, loaded in enumerate(columns):
+        for position, loaded in enumerate(self._columns):
             self._progress(position)
             for side in (0, 1):
                 at[side].append(loaded[side].at)

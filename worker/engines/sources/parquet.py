@@ -19,7 +19,7 @@ from worker.engines.sources.file import SourceFile
 BATCH_ROWS = 131_072
 _LEAST_ROWS = 8_192
 _BYTES_AT_A_TIME = 1 << 26
-_VALUES_AT_A_TIME = 1 << 20
+_VALUES_AT_A_TIME = 1 << 21
 """Rows of one column in a batch that Polars reads; half as many of two columns, and so on."""
 
 
@@ -44,11 +44,14 @@ class ParquetSource:
             sizes = [file.metadata.row_group(n).num_rows for n in range(self._pieces)]
             self._starts = np.cumsum([0, *sizes]).tolist()
             self._width = _bytes_a_row(file.metadata)
+            old_instants = _int96(file.schema)
             self._plain = {
                 field.name: field.type
                 for field in file.schema_arrow
-                if _is_plain(field.type) and field.name not in _int96(file.schema)
+                if _is_plain(field.type) and field.name not in old_instants
             }
+        # One scan, so that the file's metadata is parsed once; as a URI it is read, not mapped into memory (see _open).
+        self._scan = pl.scan_parquet(path.absolute().as_uri(), glob=False)
 
     def schema(self) -> list[ColumnInfo]:
         """All columns of the top level."""
@@ -92,8 +95,7 @@ class ParquetSource:
         width = sum(self._width.get(name, 0) for name in columns)
         rows = max(BATCH_ROWS, _VALUES_AT_A_TIME // len(columns))
         step = max(_LEAST_ROWS, min(rows, int(_BYTES_AT_A_TIME // max(width, 1))))
-        # As a URI the file is read, not mapped into memory (see _open).
-        file = pl.scan_parquet(self._file.path.absolute().as_uri(), glob=False).select(columns)
+        file = self._scan.select(columns)
         with self._file.reading("Parquet"):
             first = start
             while first < end:
@@ -130,8 +132,9 @@ def _bytes_a_row(metadata: pq.FileMetaData) -> dict[str, float]:
     """What a value of each column takes on average, before compression."""
     sizes: dict[str, int] = {}
     for group in range(metadata.num_row_groups):
+        row_group = metadata.row_group(group)
         for n in range(metadata.num_columns):
-            column = metadata.row_group(group).column(n)
+            column = row_group.column(n)
             name = column.path_in_schema
             sizes[name] = sizes.get(name, 0) + column.total_uncompressed_size
     return {name: size / max(metadata.num_rows, 1) for name, size in sizes.items()}
@@ -154,9 +157,8 @@ def _is_plain(kind: pa.DataType) -> bool:
 
 
 def _int96(schema: pq.ParquetSchema) -> set[str]:
-    return {
-        schema.column(n).name for n in range(len(schema.names)) if schema.column(n).physical_type == "INT96"
-    }
+    columns = (schema.column(n) for n in range(len(schema)))
+    return {column.name for column in columns if column.physical_type == "INT96"}
 
 
 def _as(wanted: pa.DataType, column: pa.ChunkedArray) -> pa.ChunkedArray:
