@@ -198,7 +198,7 @@ def test_duplicate_keys_are_refused(database: Instance, owner: oracledb.Connecti
     make(owner, "TWICE_A", [(1, "x"), (1, "y")], "id number(9), name varchar2(9)")
     make(owner, "TWICE_B", [(1, "x"), (1, "z")], "id number(9), name varchar2(9)")
     found = compared(database, "TWICE_A", "TWICE_B", tmp_path, key=("ID",))
-    assert "1 keys occur more than once" in found.document["repair"]["refused"]
+    assert "1 key occurs more than once" in found.document["repair"]["refused"]
     assert "repair.sql" not in [file.name for file in found.files]
 
 

@@ -121,7 +121,8 @@ def _refuse(task: Task) -> None:
     for side in ("a", "b"):
         if count := summary[f"duplicate_keys_{side}"]:
             raise RepairRefused(
-                f"No repair script: {count:,} keys occur more than once in {task.sources['ab'.index(side)].name}, so a "
+                f"No repair script: {count:,} {'key occurs' if count == 1 else 'keys occur'} more than once in "
+                f"{task.sources['ab'.index(side)].name}, so a "
                 "statement by key would change the wrong rows. Compare by a unique key."
             )
     if task.left_out:
