@@ -193,23 +193,25 @@ class Pair:
         kind: type[MemorySource] = MemorySource,
     ) -> MemorySource:
         own = {name: types[side] for name, types in self.types.items()}
-        table = pa.table(
-            {
-                name: pa.array(
-                    [own[name].encode(row[name]) for row in rows], own[name].arrow, from_pandas=False
-                )
-                for name in own
-            }
-        )
         source = kind(
             "AB"[side],
-            table,
+            self.table(side, rows),
             types={name: t.value_type for name, t in own.items() if t.value_type},
             padded=[name for name, t in own.items() if t.padded],
             batch_rows=batch_rows,
         )
         source.by_column = by_column
         return source
+
+    def table(self, side: int, rows: list[naive.Row]) -> pa.Table:
+        """The rows of a side."""
+        own = {name: types[side] for name, types in self.types.items()}
+        return pa.table(
+            {
+                name: pa.array([t.encode(row[name]) for row in rows], t.arrow, from_pandas=False)
+                for name, t in own.items()
+            }
+        )
 
     def expected(self) -> naive.Naive:
         return naive.compare(
@@ -226,11 +228,11 @@ class Pair:
 
 
 @st.composite
-def pairs(draw: st.DrawFn, max_rows: int = 14) -> Pair:
+def pairs(draw: st.DrawFn, max_rows: int = 14, type_pairs: Sequence[tuple[Type, Type]] = TYPE_PAIRS) -> Pair:
     """B is A with cells edited, rows dropped, doubled and added, in another order."""
     key = [f"K{n}" for n in range(draw(st.integers(1, 3)))]
     columns = [f"C{n}" for n in range(draw(st.integers(0, 4)))]
-    types = {name: draw(st.sampled_from(TYPE_PAIRS)) for name in [*key, *columns]}
+    types = {name: draw(st.sampled_from(type_pairs)) for name in [*key, *columns]}
     pools = {
         name: (pool(draw, t[0], name in key), pool(draw, t[1], name in key)) for name, t in types.items()
     }
