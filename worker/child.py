@@ -24,9 +24,13 @@ from typing import Any, BinaryIO
 import oracledb
 
 from app.oracle.errors import translate
+from app.oracle.login import break_calls
 from worker.outcome import OUT_OF_MEMORY_STATUS, Failed, causes
 from worker.task import JobFailed, Report, Runner, Task
 
+END_SIGNAL = signal.SIGUSR1
+"""Ends a job's process after it has broken off its calls to databases. Not SIGTERM, which service managers send to all
+processes of a worker, when it shall drain."""
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LOOK_FOR_PARENT_SECONDS = 1.0
 
@@ -37,6 +41,7 @@ def run_job(spec_descriptor: int, words_descriptor: int) -> int:
     with contextlib.suppress(BrokenPipeError), os.fdopen(words_descriptor, "wb") as pipe:
         with os.fdopen(spec_descriptor, "rb") as file:
             spec = json.load(file)
+        threading.Thread(target=_end_when_told, name="end", daemon=True).start()
         runner = load(spec.pop("runner"))
         work_dir, results_dir = Path(spec.pop("work_dir")), Path(spec.pop("results_dir"))
         files_dir = spec.pop("files_dir", None)
@@ -90,6 +95,13 @@ def die_with_parent(parent_pid: int) -> None:
         threading.Thread(target=_watch_parent, args=(parent_pid,), daemon=True).start()
     if os.getppid() != parent_pid:  # it went before we could ask
         os._exit(1)
+
+
+def _end_when_told() -> None:
+    """Needs END_SIGNAL blocked in all threads. The worker's SIGKILL follows in case this thread gets no turn."""
+    signal.sigwait({END_SIGNAL})
+    break_calls()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _watch_parent(parent_pid: int) -> None:

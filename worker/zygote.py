@@ -18,20 +18,23 @@ import select
 import signal
 import socket
 import sys
+import time
 import traceback
 from importlib import import_module
 from typing import Any
 
-from worker.child import die_with_parent, run_job
+from worker.child import END_SIGNAL, die_with_parent, run_job
 
 _MOST_BYTES = 64 * 1024
 _MOST_DESCRIPTORS = 200
+_ENDING_SECONDS = 0.3  # that a job's process has for breaking off its calls to databases
 
 
 class _Zygote:
     def __init__(self, worker: socket.socket) -> None:
         self._worker = worker
         self._numbers: dict[int, int] = {}  # pid -> the worker's number for it
+        self._ending: dict[int, float] = {}  # pid -> when it is killed if it has not ended by then
         self._rest = b""
         self._descriptors: list[int] = []
         self._wake, wakened = os.pipe()
@@ -44,7 +47,7 @@ class _Zygote:
     def serve(self) -> None:
         """Until the worker closes its end."""
         while True:
-            ready, _, _ = select.select([self._worker.fileno(), self._wake], [], [])
+            ready, _, _ = select.select([self._worker.fileno(), self._wake], [], [], self._kill_due())
             if self._wake in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake, 4096)
@@ -68,8 +71,17 @@ class _Zygote:
             self._fork(message["spawn"], spec, words)
         else:
             for pid, number in self._numbers.items():
-                if number == message["kill"]:
-                    os.kill(pid, signal.SIGKILL)
+                if number == message["kill"] and pid not in self._ending:
+                    self._ending[pid] = time.monotonic() + _ENDING_SECONDS
+                    os.kill(pid, END_SIGNAL)
+
+    def _kill_due(self) -> float | None:
+        """Kill what was told to end and did not; seconds until the next one is due, None for none."""
+        now = time.monotonic()
+        for pid, due in self._ending.items():
+            if due <= now:
+                os.kill(pid, signal.SIGKILL)
+        return min((max(due - now, _ENDING_SECONDS / 10) for due in self._ending.values()), default=None)
 
     def _fork(self, number: int, spec: int, words: int) -> None:
         zygote = os.getpid()
@@ -104,6 +116,7 @@ class _Zygote:
             if pid == 0:
                 return
             peak = usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+            self._ending.pop(pid, None)
             code = os.waitstatus_to_exitcode(status)
             self._tell({"ended": self._numbers.pop(pid), "status": code, "peak_mb": round(peak)})
 
@@ -120,6 +133,7 @@ def main() -> int:
     # The worker decides when jobs end, also when a terminal or a service manager signals the whole group.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {END_SIGNAL})  # for the jobs, from their first moment on
     for module in modules:
         try:
             import_module(module)

@@ -39,6 +39,10 @@ def run(task: Task, report: Report) -> dict[str, Any]:
             task.save_checkpoint({"step": 1})
             time.sleep(request["seconds"])
             return {"summary": SUMMARY, "columns": []}
+        case "wait in the database":
+            with task.connect() as connection, connection.cursor() as cursor:
+                report(0.6, "waiting")
+                cursor.execute("begin dbms_session.sleep(60); end;")
         case "query":
             import duckdb
 

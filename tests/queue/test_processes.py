@@ -3,21 +3,56 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
-from collections.abc import AsyncIterator
+import socket
+import threading
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from app.settings import Settings
+from tests.queue.conftest import wait_for
 from worker.compare import KINDS
 from worker.processes import JobProcess, JobProcesses
 
+MARKER = 12  # type of a packet: the call was broken off, and is to be by the other side too
 _FORKS = int(os.environ.get("CONCORD_TEST_FORKS", "10"))
 
 
-def spec(folder: Path, **request: Any) -> bytes:
+class DeafWire:
+    """A stretch of network in front of the database that does not tell it when its client is gone."""
+
+    def __init__(self, dsn: str) -> None:
+        address, _, service = dsn.partition("/")
+        host, _, port = address.partition(":")
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self._to = (host, int(port))
+        self.dsn = f"127.0.0.1:{self._door.getsockname()[1]}/{service}"
+        self.answers = bytearray()  # written by one thread
+        threading.Thread(target=self._carry, daemon=True).start()
+
+    def _carry(self) -> None:
+        client, _ = self._door.accept()
+        with self._door, client, socket.create_connection(self._to) as database:
+            back = threading.Thread(target=self._carry_back, args=(database, client), daemon=True)
+            back.start()
+            while data := client.recv(65536):
+                database.sendall(data)
+            back.join()
+
+    def _carry_back(self, database: socket.socket, client: socket.socket) -> None:
+        while data := database.recv(65536):
+            self.answers += data
+            with contextlib.suppress(OSError):
+                client.sendall(data)
+
+
+def spec(folder: Path, login: Mapping[str, str] = MappingProxyType({}), **request: Any) -> bytes:
     document = {
         "runner": "tests.queue.runners:run",
         "job_id": "j",
@@ -31,7 +66,7 @@ def spec(folder: Path, **request: Any) -> bytes:
         "user": "",
         "password": "",
     }
-    return json.dumps(document).encode()
+    return json.dumps(document | dict(login)).encode()
 
 
 @asynccontextmanager
@@ -72,6 +107,28 @@ def test_jobs_are_forked_from_one_process_and_end_by_themselves(tmp_path: Path) 
                 os.close(each.words)
 
     asyncio.run(main())
+
+
+def test_a_job_that_is_killed_breaks_off_its_call_to_the_database(
+    concord_db: Settings, tmp_path: Path
+) -> None:
+    wire = DeafWire(concord_db.db_dsn)
+    login = {"dsn": wire.dsn, "user": concord_db.db_user, "password": concord_db.db_password}
+
+    async def main() -> None:
+        async with processes() as made:
+            process = await made.spawn(spec(tmp_path, login, do="wait in the database"))
+            with os.fdopen(process.words, "rb") as pipe:
+                for _ in range(2):
+                    await asyncio.to_thread(pipe.readline)
+                await asyncio.sleep(1)  # the call is under way
+                wire.answers.clear()
+                process.kill()
+                assert await process.wait() == -signal.SIGKILL
+
+    asyncio.run(main())
+    answer = wait_for(lambda: wire.answers or None, 10, "the database's answer")
+    assert answer[4] == MARKER, bytes(answer)
 
 
 def test_no_descriptor_is_left_behind(tmp_path: Path) -> None:
