@@ -54,7 +54,7 @@ class FrequentPairs:
     def __init__(self, value_type: ValueType) -> None:
         self._type = value_type
         empty = pa.array([], value_type.storage)
-        self._pairs: pa.Table | None = _counted(empty, empty)
+        self._pairs: pa.Table | None = pa.table([empty, empty, pa.array([], pa.int64())], ["a", "b", "n"])
         self._seen = 0
 
     def add(self, a: pa.Array, b: pa.Array, priority: npt.NDArray[np.uint64]) -> None:
