@@ -273,17 +273,14 @@ class Database:
                 rows = connection.query("select value from concord_catalog.settings where name = 'bootstrap'")
                 known = (rows[0][0] or b"") if rows else b""
             if known.decode() != digest:
+                if known:
+                    raise PostgresError(
+                        f"the data folder {self._postgres.data} was made by another version of the local database,"
+                        " which this one cannot read; move it away or choose another folder: a new one is then made"
+                    )
                 connection.script("begin")
-                for file, text in zip(files, texts, strict=True):
-                    try:
-                        connection.script(text)
-                    except PgError as error:
-                        if not known:
-                            raise
-                        raise PostgresError(
-                            f"the data folder {self._postgres.data} was made by another version of the local"
-                            f" database ({file.name}: {error}); move it away to start anew"
-                        ) from error
+                for text in texts:
+                    connection.script(text)
                 connection.script(_set_setting("bootstrap", digest) + "commit")
             number = ".".join(map(str, self.version))
             connection.script(

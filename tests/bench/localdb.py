@@ -105,12 +105,19 @@ def measure(server: LocalProcess, modules: Path, rows: int, repeat: int) -> dict
     for table in ("bench_rows", "bench_loaded"):
         cursor.execute(f"create table {table} ({COLUMNS})")
     cursor.execute(FILL.format(table="bench_rows", rows=rows))
+    cursor.execute(
+        "create table bench_zoned (id number(10), plain timestamp, zoned timestamp with time zone)"
+    )
+    cursor.execute(
+        "insert into bench_zoned select id, created, from_tz(created, case mod(id, 2) when 0 then '+00:00' else '+05:30' end)"
+        " from bench_rows"
+    )
     connection.commit()
     print(f"server before: {peak_memory_mb(server.process.pid):.0f} MB at its peak", flush=True)
 
-    def fetch() -> None:
+    def fetch(query: str = f"select {', '.join(NAMES)} from bench_rows") -> None:
         cursor.arraysize = 5000
-        cursor.execute(f"select {', '.join(NAMES)} from bench_rows")
+        cursor.execute(query)
         count = 0
         while batch := cursor.fetchmany():
             count += len(batch)
@@ -146,6 +153,8 @@ def measure(server: LocalProcess, modules: Path, rows: int, repeat: int) -> dict
         return seconds
 
     found = {"fetch": costs("fetch", fetch), "frames": costs("frames", frames)}
+    found["timestamps"] = costs("timestamps", lambda: fetch("select id, plain from bench_zoned"))
+    found["zoned"] = costs("zoned", lambda: fetch("select id, zoned from bench_zoned"))
     print(f"server after fetching: {peak_memory_mb(server.process.pid):.0f} MB at its peak", flush=True)
     found["load"] = costs("load", load)
     cursor.execute("select count(*) from bench_loaded")
@@ -199,6 +208,7 @@ def main() -> None:
     for name, seconds in found.items():
         print(f"{name:14} {seconds:7.2f} s  {chosen.rows / seconds:10,.0f} rows/s")
     print(f"fetch / psycopg fetch  {found['fetch'] / found['psycopg fetch']:.2f}")
+    print(f"zoned / timestamps     {found['zoned'] / found['timestamps']:.2f}")
     print(f"frames / psycopg fetch {found['frames'] / found['psycopg fetch']:.2f}")
     print(f"load / psycopg copy    {found['load'] / found['psycopg copy']:.2f}")
 

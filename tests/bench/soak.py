@@ -41,6 +41,7 @@ KINDS = [
     "undone",
     "bulk",
 ]
+_IDLE_S = 30  # longer than a subscription lasts whose client went away
 EXPECTED = ("ORA-00001", "ORA-01013", "ORA-00942", "DPY-4024", "ORA-06512", "ORA-20001", "ORA-00060")
 
 
@@ -270,10 +271,15 @@ def main() -> None:
 
         strange: list[str] = []
         load(min(0.5, chosen.minutes))  # caches and pools fill
-        time.sleep(5)
+        time.sleep(_IDLE_S)
         before = figures(process)
-        load(chosen.minutes)
-        time.sleep(5)
+        left = chosen.minutes
+        while left > 0:
+            load(min(1.0, left))
+            left -= 1
+            assert process.process is not None
+            print(f"{memory_mb(process.process.pid):.0f} MB, {threads(process.process.pid)} threads")
+        time.sleep(_IDLE_S)
         after = figures(process)
         for name, value in before.items():
             print(f"{name:42} before {value:8,}   after {after[name]:8,}")

@@ -69,6 +69,8 @@ def test_node_oracledb_works_unchanged(localdb: Instance, modules: Path, user: s
         "photo": True,
         "story": True,
         "columns": ["NAME", "BORN", "PHOTO", "STORY"],
+        "moments": 602,
+        "zoned": True,
         "rows": 501,
         "first": [[1, "ÄNNE"], [2, "NAME 0"]],
         "count": 2,

@@ -360,3 +360,67 @@ def test_every_offset_comes_back(cursor: oracledb.Cursor) -> None:
             "select from_tz(to_timestamp(:1, 'YYYY-MM-DD HH24:MI:SS.FF'), :2) from dual", [moment, zone]
         )
         assert cursor.fetchone() == (dt.datetime.fromisoformat(moment),), zone
+
+
+@pytest.fixture
+def stored(table: oracledb.Cursor) -> oracledb.Cursor:
+    """Three rows of one moment in three zones, one later, one without; what is computed of them is stored."""
+    table.execute(
+        "create table z (id number, at timestamp with time zone, utc timestamp as (sys_extract_utc(at)),"
+        " hour number as (extract(hour from at)), later timestamp with time zone as (at + interval '1' day),"
+        " month varchar2(30) as (to_char(at, 'YYYY-MM TZR')),"
+        " check (at > timestamp '2020-01-01 00:00:00 +00:00'), check (extract(timezone_hour from at) < 10))"
+    )
+    for number, index in enumerate(
+        ("at", "sys_extract_utc(at)", "cast(at as date)", "to_char(at, 'YYYYMM')", "trunc(at)")
+    ):
+        table.execute(f"create index z_{number} on z ({index})")
+    table.execute("create unique index z_u on z (at, id)")
+    for row, value in enumerate((INDIA, "timestamp '2026-07-01 06:30:00 +00:00'", "timestamp '2026-07-01 08:30:00 Europe/Berlin'",
+                                 "timestamp '2026-12-01 08:30:00 -08:00'", "null"), 1):  # fmt: skip
+        table.execute(f"insert into z (id, at) values ({row}, {value})")
+    return table
+
+
+COMPUTED = [
+    ("select utc, hour, to_char(later, 'DD HH24 TZR'), month from z where id = 1",
+     [(dt.datetime(2026, 7, 1, 6, 30), 6, "02 12 +05:30", "2026-07 +05:30")]),
+    ("select hour, month from z where id > 3 order by id", [(16, "2026-12 -08:00"), (None, None)]),
+    ("select id from z where to_char(at, 'YYYYMM') = '202612' or trunc(at) = date '2026-07-01' order by id", [(1,), (2,), (3,), (4,)]),
+    ("select count(distinct at), count(distinct utc) from z", [(2, 2)]),
+    ("select count(*) from (select distinct at from z)", [(3,)]),
+    ("select n from (select at, count(*) n from z group by at order by at)", [(3,), (1,), (1,)]),
+    ("select id from (select id, at from z order by at desc nulls last, id) where rownum <= 2", [(4,), (1,)]),
+    ("select id from z order by at, id desc fetch first 2 rows only", [(3,), (2,)]),
+    ("select id, row_number() over (partition by trunc(at) order by at, id) from z where id < 5 order by id",
+     [(1, 1), (2, 2), (3, 3), (4, 1)]),
+    ("select id from z where at in (select at from z where id = 1) order by id", [(1,), (2,), (3,)]),
+    ("select count(*) from (select at from z where id = 1 union select at from z where id = 3)", [(1,)]),
+    ("select count(*) from (select at from z where id = 1 minus select at from z where id = 2)", [(0,)]),
+    ("select a.id, b.id from z a join z b on a.at = b.at and a.id < b.id order by 1, 2", [(1, 2), (1, 3), (2, 3)]),
+    ("with q as (select at, id from z) select id from q where at = (select max(at) from q)", [(4,)]),
+    ("select listagg(to_char(at, 'HH24'), ',') within group (order by at, id) from z", [("12,06,08,08",)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("query", "rows"), COMPUTED)
+def test_zones_in_what_is_stored_and_in_subqueries(
+    stored: oracledb.Cursor, query: str, rows: list[tuple[object, ...]]
+) -> None:
+    assert stored.execute(query).fetchall() == rows
+
+
+def test_stored_conditions_on_zones_hold(stored: oracledb.Cursor) -> None:
+    for value in ("timestamp '2019-07-01 08:30:00 Europe/Berlin'", "timestamp '2026-07-01 12:00:00 +11:00'"):
+        with pytest.raises(oracledb.IntegrityError) as caught:
+            stored.execute(f"insert into z (id, at) values (9, {value})")
+        assert code(caught) == 2290
+    for expression, number in (("cast(l as date)", 1743), ("to_char(l, 'YYYY')", 1743), ("to_char(d)", 1743)):
+        stored.execute("create table session_s (l timestamp with local time zone, d date)")
+        with pytest.raises(oracledb.DatabaseError) as refused:
+            stored.execute(f"create index x on session_s ({expression})")
+        assert code(refused) == number
+        with pytest.raises(oracledb.DatabaseError) as refused:
+            stored.execute(f"alter table session_s add v as ({expression})")
+        assert code(refused) == 54002
+        stored.execute("drop table session_s")

@@ -25,6 +25,24 @@ def _argument(name: str) -> OracleError:
     return OracleError(21560, f"argument {name} is null, invalid, or out of range")
 
 
+def _piece(lob: Lob | None, amount: Any, offset: Any = 1) -> tuple[Lob, int, int]:
+    """The arguments of a call with (lob, amount, offset). Raises ORA-22275, ORA-21560."""
+    if lob is None:
+        raise _invalid()
+    if amount is None or amount < 1:
+        raise _argument("2")
+    if offset is None or offset < 1:
+        raise _argument("3")
+    return lob, int(amount), int(offset)
+
+
+def _buffer(amount: int, buffer: Any) -> Content:
+    if buffer is None or len(buffer) < amount:
+        raise _argument("2")
+    piece: Content = buffer[:amount]
+    return piece
+
+
 def _changed(ctx: Context, lob: Lob | None, change: Callable[[Content], Content]) -> tuple[Lob]:
     if lob is None or (not lob.temporary and lob.origin is None and not lob.data):
         raise _invalid()  # not initialized, or EMPTY_CLOB( ) that was never stored
@@ -75,35 +93,24 @@ def copy(ctx: Context, dest: Lob | None, source: Lob | None, amount: Any, to: An
 
 
 def write_append(ctx: Context, lob: Lob | None, amount: Any, buffer: Any) -> tuple[Lob]:
-    if lob is None:
-        raise _invalid()
-    if amount is None or amount < 1 or buffer is None or len(buffer) < amount:
-        raise _argument("2")
-    return _changed(ctx, lob, lambda data: written(data, lob_values.length(data) + 1, buffer[: int(amount)]))
+    lob, amount, _ = _piece(lob, amount)
+    piece = _buffer(amount, buffer)
+    return _changed(ctx, lob, lambda data: written(data, lob_values.length(data) + 1, piece))
 
 
 def write(ctx: Context, lob: Lob | None, amount: Any, offset: Any, buffer: Any) -> tuple[Lob]:
-    if lob is None:
-        raise _invalid()
-    if amount is None or amount < 1 or buffer is None or len(buffer) < amount:
-        raise _argument("2")
-    if offset is None or offset < 1:
-        raise _argument("3")
-    return _changed(ctx, lob, lambda data: written(data, int(offset), buffer[: int(amount)]))
+    lob, amount, offset = _piece(lob, amount, offset)
+    piece = _buffer(amount, buffer)
+    return _changed(ctx, lob, lambda data: written(data, offset, piece))
 
 
 def erase(ctx: Context, lob: Lob | None, amount: Any, offset: Any) -> tuple[Lob, int]:
-    if lob is None:
-        raise _invalid()
-    if amount is None or amount < 1:
-        raise _argument("2")
-    if offset is None or offset < 1:
-        raise _argument("3")
+    lob, amount, offset = _piece(lob, amount, offset)
     count = 0
 
     def change(data: Content) -> Content:
         nonlocal count
-        result, count = lob_values.erased(data, int(offset), int(amount))
+        result, count = lob_values.erased(data, offset, amount)
         return result
 
     (changed,) = _changed(ctx, lob, change)
@@ -111,13 +118,8 @@ def erase(ctx: Context, lob: Lob | None, amount: Any, offset: Any) -> tuple[Lob,
 
 
 def read(ctx: Context, lob: Lob | None, amount: Any, offset: Any) -> tuple[int, Any]:
-    if lob is None:
-        raise _invalid()
-    if amount is None or amount < 1:
-        raise _argument("2")
-    if offset is None or offset < 1:
-        raise _argument("3")
-    piece = lob_values.read(lob.data, int(offset), int(amount))
+    lob, amount, offset = _piece(lob, amount, offset)
+    piece = lob_values.read(lob.data, offset, amount)
     if not piece:
         raise OracleError(1403, "no data found")
     return lob_values.length(piece), piece

@@ -33,6 +33,17 @@ async function main() {
   seen.story = story === await clob.getData();
   seen.columns = one.metaData.map(column => column.name);
 
+  const moment = new Date(Date.UTC(2026, 6, 1, 6, 30, 15, 250));
+  await run('create table moments (id number, at timestamp with time zone, here timestamp with local time zone)');
+  for (const type of [oracledb.DB_TYPE_TIMESTAMP_TZ, oracledb.DB_TYPE_TIMESTAMP_LTZ]) {
+    await run('insert into moments values (1, :at, :at)', {at: {val: moment, type}});
+  }
+  await run(`insert into moments select 2, from_tz(timestamp '2026-07-01 12:00:15.25', '+05:30'),
+      timestamp '2026-07-01 02:30:15.25 -04:00' from dual connect by level <= 600`);
+  const moments = await run('select at, here from moments', [], {fetchArraySize: 1000});
+  seen.moments = moments.rows.length;
+  seen.zoned = moments.rows.every(row => row.every(each => each.getTime() === moment.getTime()));
+
   const rows = await run('select id from people order by id', [], {fetchArraySize: 50});
   seen.rows = rows.rows.length;
   const results = (await run('select id, name from people order by id', [], {resultSet: true})).resultSet;

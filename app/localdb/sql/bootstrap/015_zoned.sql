@@ -25,42 +25,23 @@ create cast (oracle.zoned as oracle.zoned) with function oracle.zoned_scale(orac
 create cast (oracle.zoned as interval) without function;
 create cast (interval as oracle.zoned) without function;
 
-create function oracle.zoned_eq(oracle.zoned, oracle.zoned) returns boolean
-    language internal immutable strict leakproof parallel safe as 'interval_eq';
-create function oracle.zoned_ne(oracle.zoned, oracle.zoned) returns boolean
-    language internal immutable strict leakproof parallel safe as 'interval_ne';
-create function oracle.zoned_lt(oracle.zoned, oracle.zoned) returns boolean
-    language internal immutable strict leakproof parallel safe as 'interval_lt';
-create function oracle.zoned_le(oracle.zoned, oracle.zoned) returns boolean
-    language internal immutable strict leakproof parallel safe as 'interval_le';
-create function oracle.zoned_gt(oracle.zoned, oracle.zoned) returns boolean
-    language internal immutable strict leakproof parallel safe as 'interval_gt';
-create function oracle.zoned_ge(oracle.zoned, oracle.zoned) returns boolean
-    language internal immutable strict leakproof parallel safe as 'interval_ge';
-create operator oracle.= (
-    function = oracle.zoned_eq, leftarg = oracle.zoned, rightarg = oracle.zoned,
-    commutator = operator(oracle.=), negator = operator(oracle.<>), restrict = eqsel, join = eqjoinsel, hashes, merges
-);
-create operator oracle.<> (
-    function = oracle.zoned_ne, leftarg = oracle.zoned, rightarg = oracle.zoned,
-    commutator = operator(oracle.<>), negator = operator(oracle.=), restrict = neqsel, join = neqjoinsel
-);
-create operator oracle.< (
-    function = oracle.zoned_lt, leftarg = oracle.zoned, rightarg = oracle.zoned,
-    commutator = operator(oracle.>), negator = operator(oracle.>=), restrict = scalarltsel, join = scalarltjoinsel
-);
-create operator oracle.<= (
-    function = oracle.zoned_le, leftarg = oracle.zoned, rightarg = oracle.zoned,
-    commutator = operator(oracle.>=), negator = operator(oracle.>), restrict = scalarlesel, join = scalarlejoinsel
-);
-create operator oracle.> (
-    function = oracle.zoned_gt, leftarg = oracle.zoned, rightarg = oracle.zoned,
-    commutator = operator(oracle.<), negator = operator(oracle.<=), restrict = scalargtsel, join = scalargtjoinsel
-);
-create operator oracle.>= (
-    function = oracle.zoned_ge, leftarg = oracle.zoned, rightarg = oracle.zoned,
-    commutator = operator(oracle.<=), negator = operator(oracle.<), restrict = scalargesel, join = scalargejoinsel
-);
+do $$
+declare
+    o record;
+begin
+    for o in
+        values ('eq', '=', '=', '<>', 'eqsel', 'eqjoinsel, hashes, merges'), ('ne', '<>', '<>', '=', 'neqsel', 'neqjoinsel'),
+               ('lt', '<', '>', '>=', 'scalarltsel', 'scalarltjoinsel'), ('le', '<=', '>=', '>', 'scalarlesel', 'scalarlejoinsel'),
+               ('gt', '>', '<', '<=', 'scalargtsel', 'scalargtjoinsel'), ('ge', '>=', '<=', '<', 'scalargesel', 'scalargejoinsel')
+    loop
+        execute format('create function oracle.zoned_%1$s(oracle.zoned, oracle.zoned) returns boolean language internal immutable'
+                       ' strict leakproof parallel safe as %2$L', o.column1, 'interval_' || o.column1);
+        execute format('create operator oracle.%s (function = oracle.zoned_%s, leftarg = oracle.zoned, rightarg = oracle.zoned,'
+                       ' commutator = operator(oracle.%s), negator = operator(oracle.%s), restrict = %s, join = %s)',
+                       o.column2, o.column1, o.column3, o.column4, o.column5, o.column6);
+    end loop;
+end
+$$;
 create function oracle.zoned_cmp(oracle.zoned, oracle.zoned) returns integer
     language internal immutable strict leakproof parallel safe as 'interval_cmp';
 create function oracle.zoned_hash(oracle.zoned) returns integer
@@ -93,6 +74,9 @@ create function oracle.utc(oracle.zoned) returns timestamp
 create function oracle.zone_number(oracle.zoned) returns integer
     language sql immutable strict parallel safe
     return extract(day from $1::interval)::integer;
+create function oracle.is_region(zone integer) returns boolean
+    language sql immutable strict parallel safe
+    return abs(zone) >= 1000;
 
 -- Zones ----------------------------------------------------------------------------------------------------------
 
@@ -157,13 +141,13 @@ $$;
 -- As TZR shows it: an offset, or a region in capital letters.
 create function oracle.zone_text(integer) returns text
     language sql immutable strict parallel safe
-    return case when abs($1) < 1000 then oracle.offset_text($1) else upper(oracle.region_name($1)) end;
+    return case when oracle.is_region($1) then upper(oracle.region_name($1)) else oracle.offset_text($1) end;
 
 -- What the clocks of a zone show at a moment given on UTC's clock.
 create function oracle.clock_in(timestamp, integer) returns timestamp
     language sql immutable strict parallel safe
-    return case when abs($2) < 1000 then $1 + make_interval(mins => $2)
-                else ($1 at time zone 'UTC') at time zone oracle.region_name($2) end;
+    return case when oracle.is_region($2) then ($1 at time zone 'UTC') at time zone oracle.region_name($2)
+                else $1 + make_interval(mins => $2) end;
 
 create function oracle.clock(oracle.zoned) returns timestamp
     language sql immutable strict parallel safe
@@ -186,13 +170,12 @@ $$;
 -- The value at which the clocks of a zone show `clock`.
 create function oracle.zoned_of(timestamp, integer) returns oracle.zoned
     language sql immutable strict parallel safe
-    return oracle.zoned_at(case when abs($2) < 1000 then $1 - make_interval(mins => $2) else oracle.moment_in($1, $2) end, $2);
+    return oracle.zoned_at(case when oracle.is_region($2) then oracle.moment_in($1, $2) else $1 - make_interval(mins => $2) end, $2);
 
 -- Minutes of a value's clock from UTC.
 create function oracle.offset_of(oracle.zoned) returns integer
     language sql immutable strict parallel safe
-    return case when abs(oracle.zone_number($1)) < 1000 then oracle.zone_number($1)
-                else (extract(epoch from oracle.clock($1) - oracle.utc($1)) / 60)::integer end;
+    return (extract(epoch from oracle.clock($1) - oracle.utc($1)) / 60)::integer;
 
 -- The abbreviation that a region's clocks go by: CEST. NULL for an offset. Only the setting TimeZone makes PostgreSQL tell.
 create function oracle.zone_abbreviation(value oracle.zoned) returns text
@@ -201,7 +184,7 @@ declare
     number integer := oracle.zone_number(value);
     found text;
 begin
-    if abs(number) < 1000 then
+    if not oracle.is_region(number) then
         return null;
     end if;
     perform set_config('TimeZone', oracle.region_name(number), true);

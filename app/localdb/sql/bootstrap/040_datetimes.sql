@@ -84,10 +84,18 @@ $$;
 
 -- Intervals ---------------------------------------------------------------------------------------------------
 
--- An interval day to second in whole microseconds as days and time of one sign.
+-- An interval day to second, rounded to microseconds, as days and time of one sign. Raises ORA-01873.
 create function oracle.ds_of_seconds(seconds numeric) returns interval
-    language sql immutable strict parallel safe
-    return make_interval(days => trunc($1 / 86400)::integer, secs => mod($1, 86400)::float8);
+    language plpgsql immutable strict parallel safe as $$
+declare
+    micros numeric := round(seconds, 6);
+begin
+    if abs(micros) >= 86400000000000 then
+        raise exception using errcode = 'ORA00', message = 'ORA-01873: the leading precision of the interval is too small';
+    end if;
+    return make_interval(days => div(micros, 86400)::integer, secs => mod(micros, 86400)::float8);
+end
+$$;
 
 create function oracle.numtodsinterval(numeric, text) returns interval
     language sql immutable parallel safe
@@ -133,6 +141,10 @@ begin
             raise exception using errcode = 'ORA00', message = 'ORA-01867: the interval is invalid';
         end if;
     end if;
+    if part[5]::numeric <> round(part[5]::numeric, 6) then
+        raise exception using errcode = 'ORA00',
+            message = 'ORA-03001: unimplemented feature: more than six decimals of a second is not supported by the local database';
+    end if;
     total := coalesce(part[2], '0')::numeric * 86400 + coalesce(part[3], '0')::numeric * 3600
         + coalesce(part[4], '0')::numeric * 60 + coalesce(part[5], '0')::numeric;
     return oracle.ds_of_seconds(case when part[1] = '-' then - total else total end);
@@ -163,7 +175,7 @@ $$;
 create function oracle.ds_wire(interval) returns text
     language sql immutable parallel safe
     return case when extract(epoch from $1) < 0 then '-' else '' end
-        || trunc(abs(extract(epoch from $1)) / 86400)::text || ' '
+        || div(abs(extract(epoch from $1)), 86400)::text || ' '
         || to_char(make_interval(secs => mod(abs(extract(epoch from $1)), 86400)::float8), 'HH24:MI:SS.US');
 
 create function oracle.ym_wire(interval) returns text
@@ -174,8 +186,8 @@ create function oracle.ym_wire(interval) returns text
 create function oracle.ds_text(value interval, days integer default 9, fraction integer default 9) returns text
     language sql immutable parallel safe
     return case when extract(epoch from value) < 0 then '-' else '+' end
-        || lpad(trunc(abs(extract(epoch from value)) / 86400)::text,
-                greatest(days, length(trunc(abs(extract(epoch from value)) / 86400)::text)), '0') || ' '
+        || lpad(div(abs(extract(epoch from value)), 86400)::text,
+                greatest(days, length(div(abs(extract(epoch from value)), 86400)::text)), '0') || ' '
         || left(rpad(to_char(make_interval(secs => mod(abs(extract(epoch from value)), 86400)::float8), 'HH24:MI:SS.US'), 18, '0'),
                 case fraction when 0 then 8 else 9 + fraction end);
 

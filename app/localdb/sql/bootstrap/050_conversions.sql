@@ -90,6 +90,11 @@ create function oracle.format_datetime(timestamp, text) returns text
     language sql stable parallel safe
     return case when position(E'\x01' in $2) > 0 then oracle.five_digits(to_char($1, $2)) else nullif(to_char($1, $2), '') end;
 
+-- The same in an index or a virtual column: nothing but the value decides. (PostgreSQL's to_char heeds its locale for TM only.)
+create function oracle.fixed_datetime(timestamp, text) returns text
+    language sql immutable parallel safe
+    return oracle.format_datetime($1, $2);
+
 -- What the elements of the zone show, where datetime_format marked them.
 create function oracle.show_zone(shown text, value oracle.zoned) returns text
     language plpgsql stable strict as $$
@@ -111,6 +116,10 @@ create function oracle.format_datetime(oracle.zoned, text) returns text
     return case when position(E'\x02' in $2) > 0
                 then oracle.show_zone(oracle.format_datetime(oracle.clock($1), $2), $1)
                 else oracle.format_datetime(oracle.clock($1), $2) end;
+
+create function oracle.fixed_datetime(oracle.zoned, text) returns text
+    language sql immutable
+    return oracle.format_datetime($1, $2);
 
 -- Without a format: the session's.
 create function oracle.to_char(oracle.date) returns text

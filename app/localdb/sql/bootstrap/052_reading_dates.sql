@@ -408,7 +408,7 @@ declare
     read record := oracle.read_datetime(value, format, 'Z');
     found oracle.zoned := oracle.zoned_of(read.stamp, coalesce(oracle.zone_number(read.zone), oracle.session_zone()));
 begin
-    return case when read.abbreviation is null or abs(oracle.zone_number(found)) < 1000 then found
+    return case when read.abbreviation is null or not oracle.is_region(oracle.zone_number(found)) then found
                 else oracle.with_abbreviation(found, read.abbreviation) end;
 end
 $$;
@@ -419,37 +419,26 @@ create function oracle.to_timestamp_tz(text) returns oracle.zoned
         coalesce(nullif(current_setting('oracle.nls_timestamp_tz_format', true), ''), 'DD-MON-RR HH.MI.SSXFF AM TZR'));
 
 -- The third argument, NLS_DATE_LANGUAGE: English only.
-create function oracle.checked_language(parameters text) returns void
+create function oracle.in_english(value text, parameters text) returns text
     language plpgsql immutable parallel safe as $$
 begin
     if upper(parameters) !~ '^\s*NLS_DATE_LANGUAGE\s*=\s*''?(AMERICAN|ENGLISH)''?\s*$' then
         raise exception using errcode = 'ORA00',
             message = format('ORA-03001: unimplemented feature: the NLS parameters %s', parameters);
     end if;
+    return value;
 end
 $$;
 
 create function oracle.to_date(value text, format text, parameters text) returns oracle.date
-    language plpgsql stable parallel safe as $$
-begin
-    perform oracle.checked_language(parameters);
-    return oracle.to_date(value, format);
-end
-$$;
+    language sql stable parallel safe
+    return oracle.to_date(oracle.in_english(value, parameters), format);
 
 create function oracle.to_timestamp(value text, format text, parameters text) returns timestamp
-    language plpgsql stable parallel safe as $$
-begin
-    perform oracle.checked_language(parameters);
-    return oracle.to_timestamp(value, format);
-end
-$$;
+    language sql stable parallel safe
+    return oracle.to_timestamp(oracle.in_english(value, parameters), format);
 
 create function oracle.to_timestamp_tz(value text, format text, parameters text) returns oracle.zoned
-    language plpgsql stable parallel safe as $$
-begin
-    perform oracle.checked_language(parameters);
-    return oracle.to_timestamp_tz(value, format);
-end
-$$;
+    language sql stable parallel safe
+    return oracle.to_timestamp_tz(oracle.in_english(value, parameters), format);
 

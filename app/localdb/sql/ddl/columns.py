@@ -271,6 +271,7 @@ class ColumnsDdl(DdlBase):
     def translator(self, columns: dict[str, tuple[Ty, bool]], alias: str = "") -> Dml:
         """An expression translator in which these columns (type, nullable) are in scope."""
         translator = Dml(self.asked)
+        translator.pure = True
         prefix = f"{alias}." if alias else ""
         source = Source(
             alias=alias,

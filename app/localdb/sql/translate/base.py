@@ -47,6 +47,7 @@ class Base:
         self.moments: list[n.AsOf | None] = []  # as of what each table is read
         self.stars: dict[int, tuple[str, str]] = {}  # offset -> its text, the columns that it stands for
         self.nested: dict[str, list[Column]] = {}  # texts of CURSOR expressions
+        self.pure = False  # of an index, a virtual column or a check: a function of the row, for ever
         self.block = Block()
         self.ctes: list[dict[str, Cte]] = []
         self._names = 0

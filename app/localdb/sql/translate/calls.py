@@ -294,11 +294,12 @@ class Calls(Json):
             return Ex(f"oracle.to_char({c.to_number(value).sql}, {format_})", varchar2(255, 255))
         if family in c.DATETIME:
             # the format is rewritten once, when PostgreSQL plans the statement
+            fixed = self.pure and family is not Family.LOCAL and "TZD" not in format_.upper()
             if value.ty.type is OraType.TIMESTAMP_LTZ:
                 value = c.to_timestamp(value)
             argument = f"({value.sql})::timestamp" if family is Family.DATE else value.sql
             kind = {Family.DATE: "D", Family.TIMESTAMP: "T", Family.ZONED: "Z"}[value.ty.family]
-            sql = f"oracle.format_datetime({argument}, oracle.datetime_format({format_}, '{kind}'))"
+            sql = f"oracle.{'fixed' if fixed else 'format'}_datetime({argument}, oracle.datetime_format({format_}, '{kind}'))"
             return Ex(sql, varchar2(255, 255), value.nullable)
         if family is Family.TEXT:
             return Ex(f"oracle.to_char({c.to_number(value).sql}, {format_})", varchar2(255, 255))

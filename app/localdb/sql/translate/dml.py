@@ -72,6 +72,15 @@ class Dml(MultiInsert):
             raise refuse(904, name.offset, ".".join(f'"{part}"' for part in parts))
         return column
 
+    def _filled(self, names: Sequence[n.Name], found: ObjectInfo, alias: str) -> list[ColumnInfo]:
+        """The columns that an INSERT gives values: those it names, or all that can be seen and stored."""
+        if not names:
+            return [column for column in found.columns if not column.hidden and not column.virtual]
+        columns = [self._target_column(found, name, alias) for name in names]
+        if len({column.name for column in columns}) != len(columns):
+            raise refuse(957, names[0].offset)
+        return columns
+
     def assigned(self, ex: Ex, column: ColumnInfo, found: ObjectInfo, offset: int) -> str:
         """`ex` as a value of the column: converted, and checked for length as Oracle does (ORA-12899)."""
         ty = of_column(column)
@@ -137,14 +146,7 @@ class Dml(MultiInsert):
     def _insert(self, node: s.Insert) -> str:
         found = self._target_object(node.target)
         alias = node.target.alias or found.name
-        if node.columns:
-            columns = [self._target_column(found, name, alias) for name in node.columns]
-            if len({column.name for column in columns}) != len(columns):
-                raise refuse(957, node.columns[0].offset)
-        else:
-            columns = [column for column in found.columns if not column.hidden]
-            if any(column.virtual for column in columns):
-                columns = [column for column in columns if not column.virtual]
+        columns = self._filled(node.columns, found, alias)
         if node.record is not None:
             raise unsupported("INSERT ... VALUES record", node.record.offset)
         target = f"{found.relation} AS {quote(alias)}"
@@ -367,10 +369,7 @@ class Dml(MultiInsert):
     def _merge_insert(self, node: s.Merge, found: ObjectInfo, alias: str) -> str:
         values = node.insert_values
         assert values is not None
-        if node.insert_columns:
-            columns = [self._target_column(found, name, alias) for name in node.insert_columns]
-        else:
-            columns = [column for column in found.columns if not column.hidden and not column.virtual]
+        columns = self._filled(node.insert_columns, found, alias)
         if len(values) != len(columns):
             raise refuse(913 if len(values) > len(columns) else 947, node.offset)
         where = "" if node.insert_where is None else f" AND {self.condition(node.insert_where)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 from app.localdb.sql import nodes as n
 from app.localdb.sql import statements as s
@@ -23,7 +24,7 @@ class MultiInsert(Queries):
     def _target_object(self, target: s.Target) -> ObjectInfo: ...
 
     @abstractmethod
-    def _target_column(self, found: ObjectInfo, name: n.Name, alias: str) -> ColumnInfo: ...
+    def _filled(self, names: Sequence[n.Name], found: ObjectInfo, alias: str) -> list[ColumnInfo]: ...
 
     @abstractmethod
     def _stored(self, node: n.Expr, column: ColumnInfo, found: ObjectInfo, inserting: bool) -> str: ...
@@ -58,10 +59,7 @@ class MultiInsert(Queries):
     def _branch(self, branch: s.InsertBranch, relation: Relation, rows: str, test: str) -> str:
         found = self._target_object(branch.target)
         alias = branch.target.alias or found.name
-        if branch.columns:
-            columns = [self._target_column(found, name, alias) for name in branch.columns]
-        else:
-            columns = [column for column in found.columns if not column.hidden and not column.virtual]
+        columns = self._filled(branch.columns, found, alias)
         values = branch.values or [
             n.Name(branch.offset, (column.name,), (True,)) for column in relation.columns
         ]

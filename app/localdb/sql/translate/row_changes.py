@@ -69,12 +69,7 @@ class RowChanges(Dml):
     def insert(self, node: s.Insert) -> RowStep:
         found = self._target_object(node.target)
         alias = node.target.alias or found.name
-        if node.columns:
-            columns = [self._target_column(found, name, alias) for name in node.columns]
-            if len({column.name for column in columns}) != len(columns):
-                raise refuse(957, node.columns[0].offset)
-        else:
-            columns = [column for column in found.columns if not column.hidden and not column.virtual]
+        columns = self._filled(node.columns, found, alias)
         if node.query is not None:
             self._insert_query(node, columns, found)  # its own checks
             self.params.clear()
@@ -191,10 +186,7 @@ class RowChanges(Dml):
         self.block.sources = [each for each in self.block.sources if each is not target]
         self._merge_insert(node, found, alias)  # its own checks
         del self.params[kept:]
-        if node.insert_columns:
-            columns = [self._target_column(found, name, alias) for name in node.insert_columns]
-        else:
-            columns = [column for column in found.columns if not column.hidden and not column.virtual]
+        columns = self._filled(node.insert_columns, found, alias)
         where = "" if node.insert_where is None else f" AND {self.condition(node.insert_where)}"
         self.block.sequences_allowed = True
         given = self._given(values, columns, found)
