@@ -130,7 +130,7 @@ def number_text(value: Decimal | int) -> str:
         plain = trimmed + "0" * exponent
     else:
         plain = trimmed[:point] + "." + trimmed[point:]
-    if len(plain) > 64 or (exponent >= 0 and point > 63):
+    if len(plain) > 64:
         mantissa = trimmed[0] + ("." + trimmed[1:] if len(trimmed) > 1 else "")
         plain = f"{mantissa}E{'-' if point < 1 else '+'}{abs(point - 1):02d}"
     return "-" + plain if sign else plain
