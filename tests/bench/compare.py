@@ -84,34 +84,47 @@ def _options() -> argparse.Namespace:
 
 
 def _run(interpreter: str, name: str, a: Path, b: Path, memory_mb: int) -> dict[str, Any]:
-    """One contestant, once. Times in seconds, memory in MB."""
-    script = Path(__file__).with_name("contestants.py")
-    environment = os.environ | {"PYTHONPATH": str(script.parents[2])}
+    """One contestant, once: its counts, and what `measured` says of it."""
+    found: dict[str, Any]
+    try:
+        if name == COMMAND_LINE:
+            document, measures = measured(command_line(a, b, KEY, memory_mb), status=1)
+            found = {"counts": counts_of(document["summary"], document["columns"])}
+        else:
+            script = str(Path(__file__).with_name("contestants.py"))
+            found, measures = measured([interpreter, script, name, str(a), str(b), str(memory_mb)])
+    except ChildProcessError as error:
+        return {"error": f"broke: {error}"}
+    return found | measures
+
+
+def command_line(a: Path, b: Path, key: str, memory_mb: int) -> list[str]:
+    """`concord compare` of two files; it prints the result document."""
+    limit = f"--memory-limit={memory_mb}MB"
+    return [sys.executable, "-m", "app.cli", "compare", str(a), str(b), "--key", key, limit, "--json"]
+
+
+def measured(command: list[str], status: int = 0) -> tuple[dict[str, Any], dict[str, float]]:
+    """Run a command that prints a JSON document and ends with `status`, else ChildProcessError.
+
+    Returns the document, and wall and CPU time in seconds and peak memory in MB of the whole process.
+    """
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    command = [str(script), name, str(a), str(b), str(memory_mb)]
-    if name == COMMAND_LINE:
-        limit = f"--memory-limit={memory_mb}MB"
-        command = ["-m", "app.cli", "compare", str(a), str(b), "--key", KEY, limit, "--json"]
     start = time.perf_counter()
     process = subprocess.Popen(
-        [interpreter, *command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
     assert process.stdout is not None
     assert process.stderr is not None
     out, errors = process.stdout.read(), process.stderr.read()
-    _, status, used = os.wait4(process.pid, 0)
+    _, ended, used = os.wait4(process.pid, 0)
     wall = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != (name == COMMAND_LINE):  # where 1 says that the tables differ
-        return {"error": f"broke: {(errors.strip().splitlines() or [f'status {process.returncode}'])[-1]}"}
-    found: dict[str, Any] = json.loads(out)
-    if name == COMMAND_LINE:
-        found = {"counts": counts_of(found["summary"], found["columns"])}
-    return found | {"wall": wall, "cpu": used.ru_utime + used.ru_stime, "peak": used.ru_maxrss / 1024}
+    process.returncode = os.waitstatus_to_exitcode(ended)
+    if process.returncode != status:
+        raise ChildProcessError((errors.strip().splitlines() or [f"status {process.returncode}"])[-1])
+    measures = {"wall": wall, "cpu": used.ru_utime + used.ru_stime, "peak": used.ru_maxrss / 1024}
+    return json.loads(out), measures
 
 
 def _wrong(run: dict[str, Any], expected: Truth) -> str | None:
