@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +24,7 @@ from worker.engines.arrow_duckdb import ArrowDuckDBComparison
 from worker.engines.comparison import Comparison
 from worker.engines.errors import MemoryLimitReached, SourceFailed, SourceInterrupted, WorkFolderFull
 from worker.engines.polars_oracle import PolarsOracleComparison
+from worker.engines.shelf import Shelf
 from worker.engines.sources.memory import MemorySource
 
 ENGINES = [ArrowDuckDBComparison, PolarsOracleComparison]
@@ -104,6 +108,23 @@ def test_a_cancel_does_not_wait_for_a_source_that_does_not_answer(
         assert files(tmp_path) == []
     finally:
         answer.set()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_disk_with_too_little_room_is_said_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: type[Comparison]
+) -> None:
+    monkeypatch.setattr(comparison, "_SHELF_SHARE", 0.0)
+    monkeypatch.setattr(arrow_duckdb, "_PART_SHARE", 300 / (64 << 20))
+    monkeypatch.setattr(polars_oracle, "_FRAME_SHARE", 100 / (64 << 20))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=3 << 20))
+    rows = 100_000
+    table = pa.table({"ID": list(range(rows)), "NAME": ["x" * 200] * rows})
+    monkeypatch.setattr(Shelf, "append", lambda *_: pytest.fail("something was put aside"))
+    with pytest.raises(WorkFolderFull) as caught:
+        run(engine, MemorySource("A", table), MemorySource("B", table), tmp_path)
+    assert re.search(r" has 3 MB free, and the comparison needs about \d+ MB there\.", caught.value.sentence)
+    assert files(tmp_path) == []
 
 
 @pytest.mark.parametrize("engine", ENGINES)

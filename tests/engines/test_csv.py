@@ -211,6 +211,17 @@ def test_an_empty_table_is_a_table(tmp_path: Path) -> None:
     assert (rows(found), found.estimated_rows()) == ([], 0)
 
 
+@pytest.mark.parametrize("data", ["ID,NAME", "ID,NAME\n", "ID,NAME\r\n", "\ufeffID,NAME", "ID", '"ID"'])
+def test_a_header_alone_is_an_empty_table_whether_its_line_has_an_end_or_not(
+    tmp_path: Path, data: str
+) -> None:
+    (tmp_path / "x.csv").write_text(data, encoding="utf-8", newline="")
+    source = CsvSource(tmp_path / "x.csv", "x")
+    assert [column.name for column in source.schema()] == ["ID", "NAME"][: 1 + data.count(",")]
+    assert source.estimated_rows() == 0
+    assert sum(batch.num_rows for batch in source.batches(["ID"])) == 0
+
+
 def test_a_file_that_changes_after_it_was_opened_is_refused(tmp_path: Path) -> None:
     found = source(tmp_path, "id,b\n1,2\n")
     (tmp_path / "x.csv").write_text("id,b\n1,3\n2,4\n")

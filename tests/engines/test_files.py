@@ -17,7 +17,7 @@ import pytest
 import xlsxwriter
 
 from worker.engines import ComparisonPlan, compare
-from worker.engines.errors import BadPlan, EngineError, SourceFailed, SourceInterrupted
+from worker.engines.errors import BadPlan, EngineError, FileFailed, SourceFailed, SourceInterrupted
 from worker.engines.sources.base import Source
 from worker.engines.sources.csv_dialect import CsvOptions
 from worker.engines.sources.files import FileOptions, open_file
@@ -138,6 +138,15 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     for name, says in (("nothing", "There is no file nothing"), ("pipe", "pipe is no regular file")):
         with pytest.raises(SourceFailed, match=says):
             open_file(tmp_path / name, name)
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.Arrow", "x.feather", "x.xlsx"])
+def test_a_file_that_is_not_what_its_name_says(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("ID\n1\n")
+    with pytest.raises(FileFailed, match=rf"{name} does not begin as a file of format \w+ does"):
+        open_file(tmp_path / name, name)
+    source = open_file(tmp_path / name, name, FileOptions(format="csv"))
+    assert source.estimated_rows() == 1
 
 
 def test_options_that_do_not_fit_the_format(tmp_path: Path) -> None:

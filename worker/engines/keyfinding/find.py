@@ -141,9 +141,12 @@ class Findings:
                 f"{', '.join(self.keys[0].columns)}. Name the key columns."
             )
         looked = "" if self.exhausted else f" The search ended after {self.checks} checks."
+        count = len(self.candidates)
+        tried = f"no set of up to {min(self.width, count)} of their {count} common columns is"
+        if count == 1:
+            tried = f"{self.candidates[0]}, their only common column, is not"
         raise BadPlan(
-            f"The tables declare no key, and no set of up to {self.width} of their {len(self.candidates)} common "
-            f"columns is unique on both sides.{advice}{looked} Name the key columns."
+            f"The tables declare no key, and {tried} unique on both sides.{advice}{looked} Name the key columns."
         )
 
 

@@ -50,7 +50,10 @@ class CsvOptions:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a file is to be read. `columns` are the names, `compression` as pyarrow calls it."""
+    """How a file is to be read. `columns` are the names, `compression` as pyarrow calls it.
+
+    `header_only`: the file ends within the line of the header, for which Arrow has only a misleading error.
+    """
 
     compression: str | None
     encoding: str
@@ -58,6 +61,7 @@ class Dialect:
     quote: str
     header: bool
     columns: tuple[str, ...]
+    header_only: bool
 
 
 def detect(path: Path, name: str, options: CsvOptions) -> Dialect:
@@ -73,7 +77,8 @@ def detect(path: Path, name: str, options: CsvOptions) -> Dialect:
     if first is None:
         raise FileFailed(f"{name} is empty; not even a header is there.")
     names = column_names(first if options.header else [""] * len(first), name)
-    return Dialect(compression, encoding, delimiter, options.quote, options.header, names)
+    only = options.header and len(start) < SAMPLE_BYTES and not set(text) & {"\n", "\r"}
+    return Dialect(compression, encoding, delimiter, options.quote, options.header, names, only)
 
 
 def compression_of(path: Path) -> str | None:

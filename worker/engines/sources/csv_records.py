@@ -52,6 +52,8 @@ class Records:
         FileFailed with line and reason once there are more bad lines than allowed.
         """
         dialect = self._dialect
+        if dialect.header_only:
+            return
         names = [f"c{n}" for n in range(len(dialect.columns))]
         wanted = [names[dialect.columns.index(column)] for column in columns]
         with pa.input_stream(str(self._path), compression=dialect.compression) as stream:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from worker.engines.errors import BadPlan
+from worker.engines.errors import BadPlan, FileFailed
 from worker.engines.sources.arrow import ArrowSource
 from worker.engines.sources.base import Source
 from worker.engines.sources.csv import CsvSource
@@ -27,6 +27,10 @@ _MAGIC = (
 )
 
 
+_ENDINGS = {".parquet": PARQUET, ".arrow": ARROW, ".feather": ARROW, ".xlsx": EXCEL}
+"""Names whose contents must be what they say, unless the format is given."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileOptions:
     """How a file is to be read. `format` None: by its contents. `sheet` None: the only one."""
@@ -41,6 +45,12 @@ def open_file(path: Path, name: str, options: FileOptions | None = None) -> Sour
     options = options or FileOptions()
     SourceFile(path, name)  # says what is wrong with it, before its contents are looked at
     chosen = options.format or format_of(path)
+    claimed = _ENDINGS.get(path.suffix.lower(), chosen)
+    if chosen == CSV and claimed != CSV and options.format is None:
+        raise FileFailed(
+            f"{name} does not begin as a file of format {claimed} does: it is damaged, empty or something else. "
+            f"If it is CSV, give its format as {CSV}."
+        )
     if chosen not in FORMATS:
         raise BadPlan(f"{chosen!r} is no file format; choose one of {', '.join(FORMATS)}.")
     if options.sheet is not None and chosen != EXCEL:
