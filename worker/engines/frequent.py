@@ -64,12 +64,10 @@ class FrequentPairs:
         self._seen += len(a)
         few = self._seen <= COUNT_ALL or len(a) <= _SAMPLE
         counted = _counted(a, b) if few else _often(a, b, priority)
-        both = (
-            pa.concat_tables([self._pairs, counted])
-            .group_by(["a", "b"], use_threads=False)
-            .aggregate([("n", "sum")])
-        )
-        self._pairs = both.rename_columns(["a", "b", "n"]) if both.num_rows <= MAX_PAIRS else None
+        if self._pairs.num_rows:
+            both = pa.concat_tables([self._pairs, counted]).group_by(["a", "b"], use_threads=False)
+            counted = both.aggregate([("n", "sum")]).rename_columns(["a", "b", "n"])
+        self._pairs = counted if counted.num_rows <= MAX_PAIRS else None
 
     def transitions(self, different: int) -> list[Transition]:
         """The frequent pairs, most frequent first."""
@@ -89,20 +87,18 @@ class FrequentPairs:
         known = self._pairs.filter(
             pc.and_(self._pairs.column("a").is_valid(), self._pairs.column("b").is_valid())
         )
+        floor = max(DEFAULT_COUNT, math.ceil(DEFAULT_SHARE * different))
         found = []
-        for side, other in (("b", "a"), ("a", "b")):
-            by_value = known.group_by(side, use_threads=False).aggregate([("n", "sum"), (other, "count")])
-            floor = max(DEFAULT_COUNT, math.ceil(DEFAULT_SHARE * different))
-            often = by_value.filter(
-                pc.and_(
-                    pc.greater_equal(by_value.column("n_sum"), floor),
-                    pc.greater_equal(by_value.column(f"{other}_count"), _DEFAULT_FROM),
-                )
-            )
-            values = texts(often.column(side).combine_chunks(), self._type)
-            for value, count in zip(values, often.column("n_sum").to_pylist(), strict=True):
+        for side in ("b", "a"):
+            values = known.column(side).combine_chunks().dictionary_encode()
+            codes = values.indices.to_numpy()
+            cells = np.bincount(codes, weights=known.column("n").to_numpy())
+            # No pair is there twice, so each has another value on the other side.
+            often = np.flatnonzero((cells >= floor) & (np.bincount(codes) >= _DEFAULT_FROM))
+            names = texts(values.dictionary.take(positions(often)), self._type)
+            for value, count in zip(names, cells[often].tolist(), strict=True):
                 assert value is not None
-                found.append(Default(side, value, count))
+                found.append(Default(side, value, int(count)))
         return sorted(found, key=lambda d: (-d.count, d.value, d.side))
 
 
