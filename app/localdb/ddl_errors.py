@@ -27,6 +27,7 @@ _ERRORS: list[tuple[str, str, int, str]] = [
     ("42P16", "multiple primary keys", 2260, "table can have only one primary key"),
     ("42710", "", 2264, "name already used by an existing constraint"),
     ("0A000", "truncate", 2266, "unique/primary keys in table referenced by enabled foreign keys"),
+    ("42P17", "oracle.random_", 30553, "The function is not deterministic"),
     ("42P17", '"fn$', 30553, "The function is not deterministic"),
     (
         "42P17",

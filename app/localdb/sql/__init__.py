@@ -5,7 +5,7 @@ ORA_ROWSCN, the current SCN and AS OF SCN; JSON as text, as 23ai the type too; F
 
 What Oracle refuses is refused with Oracle's code and offset. What Oracle has and this has not is refused with
 ORA-03001 and its name: object types, XMLTYPE, VECTOR, partitions, materialized views, database
-links, PIVOT, MODEL, flashback version queries, DML on inline views, disabled constraints, EXPLAIN PLAN.
+links, PIVOT XML, MODEL, flashback version queries, DML on inline views, disabled constraints, EXPLAIN PLAN.
 Values that cannot be kept are refused too: more than six decimals of a second, years before Christ. Known to differ:
 ORA_HASH has values of its own (Oracle's function
 is not published); ORA_ROWSCN is kept for each row of every table, where Oracle needs ROWDEPENDENCIES.

@@ -61,6 +61,8 @@ from app.localdb.sql.query_nodes import (
     Into,
     Join,
     JsonTable,
+    Pivot,
+    PivotValue,
     Query,
     QueryBody,
     Sample,
@@ -69,6 +71,7 @@ from app.localdb.sql.query_nodes import (
     SetOperation,
     TableFunction,
     TableRef,
+    Unpivot,
     ValuesTable,
 )
 
@@ -120,6 +123,8 @@ __all__ = [
     "OnClause",
     "OrderItem",
     "Paren",
+    "Pivot",
+    "PivotValue",
     "Query",
     "QueryBody",
     "Row",
@@ -135,6 +140,7 @@ __all__ = [
     "Trim",
     "TypeName",
     "Unary",
+    "Unpivot",
     "ValuesTable",
     "Window",
 ]

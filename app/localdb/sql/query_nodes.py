@@ -90,7 +90,39 @@ class Join(Node):
     natural: bool = False
 
 
-FromItem = TableRef | DerivedTable | TableFunction | JsonTable | ValuesTable | Join
+@dataclass(slots=True)
+class PivotValue(Node):
+    """value AS alias of a PIVOT's IN list: one value for each of its columns. `text` is as written."""
+
+    values: list[Expr]
+    alias: str | None
+    text: str
+
+
+@dataclass(slots=True)
+class Pivot(Node):
+    """source PIVOT (aggregates FOR columns IN (values)) alias. Each aggregate has its alias, or None."""
+
+    source: FromItem
+    aggregates: list[tuple[Expr, str | None]]
+    columns: list[str]
+    values: list[PivotValue]
+    alias: str | None = None
+
+
+@dataclass(slots=True)
+class Unpivot(Node):
+    """source UNPIVOT (value FOR name IN (column [AS literal], ...)) alias."""
+
+    source: FromItem
+    value: str
+    name: str
+    columns: list[tuple[Name, Expr | None]]
+    nulls: bool = False  # INCLUDE NULLS
+    alias: str | None = None
+
+
+FromItem = TableRef | DerivedTable | TableFunction | JsonTable | ValuesTable | Join | Pivot | Unpivot
 
 
 @dataclass(slots=True)

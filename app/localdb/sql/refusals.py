@@ -211,6 +211,11 @@ TEXTS = {
     54002: "only pure functions can be specified in a virtual column expression",
     54012: "virtual column is referenced in a column expression",
     54013: "INSERT operation disallowed on virtual columns",
+    56900: "bind variable is not supported inside pivot|unpivot operation",
+    56901: "non-constant expression is not allowed for pivot|unpivot values",
+    56902: "expect aggregate function inside pivot operation",
+    56904: "pivot value must have datatype that is convertible to pivot column",
+    56906: "missing FOR keyword",
     54017: "UPDATE operation disallowed on virtual columns",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.localdb.sql import nodes as n
 from app.localdb.sql.lexer import T
 from app.localdb.sql.parser.base import RESERVED
-from app.localdb.sql.parser.json_table import JsonTableParser
+from app.localdb.sql.parser.pivot import PivotParser
 from app.localdb.sql.refusals import refuse
 
 _SET_OPERATORS = ("UNION", "INTERSECT", "MINUS", "EXCEPT")
@@ -21,7 +21,7 @@ _FOREIGN_CLAUSES = frozenset(
 )
 
 
-class QueryParser(JsonTableParser):
+class QueryParser(PivotParser):
     """Everything from WITH to FOR UPDATE."""
 
     def query(self) -> n.Query:
@@ -257,9 +257,13 @@ class QueryParser(JsonTableParser):
             raise self.error(933)
         sample = self._sample()
         as_of = self._flashback()
-        found = n.TableRef(token.offset, parts, self._alias(), as_of, sample)
-        self._refuse_clauses()
-        return found
+        return self._pivoted(n.TableRef(token.offset, parts, self._alias(), as_of, sample))
+
+    def _pivoted(self, found: n.TableRef | n.DerivedTable) -> n.FromItem:
+        pivot = self.pivot(found) if found.alias is None else None
+        if pivot is None:
+            self._refuse_clauses()
+        return pivot or found
 
     def _pipelined(self, offset: int, parts: tuple[str, ...]) -> n.TableFunction:
         call = self.call(n.Name(offset, parts, (False,) * len(parts)))
@@ -280,9 +284,7 @@ class QueryParser(JsonTableParser):
             self.expect_close()
             if self._flashback() is not None:
                 raise self.unsupported("flashback query of an inline view", offset)
-            found = n.DerivedTable(offset, query, self._alias())
-            self._refuse_clauses()
-            return found
+            return self._pivoted(n.DerivedTable(offset, query, self._alias()))
         self.advance()
         if self.at("VALUES"):
             if self.play == "19c":

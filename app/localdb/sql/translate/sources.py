@@ -8,10 +8,11 @@ from app.localdb.sql import nodes as n
 from app.localdb.sql.catalog import InvalidView, ObjectInfo, ObjectKind
 from app.localdb.sql.refusals import refuse, unsupported
 from app.localdb.sql.translate import conversions as c
+from app.localdb.sql.translate import pivot
 from app.localdb.sql.translate.json import checked_path
 from app.localdb.sql.translate.relation import Relation
 from app.localdb.sql.translate.rownum import Rownum
-from app.localdb.sql.translate.scope import Source
+from app.localdb.sql.translate.scope import Block, Source
 from app.localdb.sql.translate.walk import any_part
 from app.localdb.sql.types import (
     CLOB,
@@ -47,11 +48,24 @@ class Sources(Rownum):
             return self._join(item)
         if isinstance(item, n.DerivedTable):
             return self._derived(item)
+        if isinstance(item, n.Pivot | n.Unpivot):
+            query = pivot.as_query(item, self._names_of)
+            return self._derived(n.DerivedTable(item.offset, query, item.alias))
         if isinstance(item, n.JsonTable):
             return self._json_table(item)
         if isinstance(item, n.TableFunction):
             return self._table_function(item)
         return self._values(item)
+
+    def _names_of(self, item: n.FromItem) -> list[str]:
+        """The columns of an item of FROM, which is translated elsewhere."""
+        before, kept = self.block, len(self.params)
+        self.block = Block()
+        self.source(item)
+        names = [name for source in self.block.sources for name in source.names]
+        self.block = before
+        del self.params[kept:]
+        return names
 
     def _pg_alias(self, alias: str) -> str:
         return alias if self.block.source(alias) is None else self.fresh(alias)

@@ -83,6 +83,8 @@ def _tables(body: n.QueryBody) -> list[n.FromItem]:
         item = pending.pop()
         if isinstance(item, n.Join):
             pending += [item.left, item.right]
+        elif isinstance(item, n.Pivot | n.Unpivot):
+            pending.append(item.source)
         elif isinstance(item, n.DerivedTable):
             found += _tables(item.query.body)
         found.append(item)
