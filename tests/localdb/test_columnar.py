@@ -103,6 +103,14 @@ def test_by_columns_or_one_by_one_the_bytes_are_the_same(found: tuple[list[Colum
         (OraType.VARCHAR2, [b"x" * 253, b"y" * 70_000]),
         (OraType.TIMESTAMP, [b"2026-01-31 23:59:58", b"2026-01-31 23:59:58.5", None]),
         (OraType.TIMESTAMP, [b"10000-01-31 23:59:58"[1:], b"2026-01-31 23:59:58.123456"]),
+        (
+            OraType.TIMESTAMP_TZ,
+            [b"2026-01-31 23:59:58.5 -959", b"2026-01-31 23:59:58 0", None, b"2026-01-31 00:00:00 1597"],
+        ),
+        (
+            OraType.TIMESTAMP_TZ,
+            [b"2026-01-31 23:59:58 959", b"2026-01-31 23:59:58 -1", b"2026-01-31 00:00:00.000001 10"],
+        ),
         (OraType.DATE, [b"2026-01-31 23:59:58.999999", b"2026-01-31 00:00:00"]),
     ],
 )

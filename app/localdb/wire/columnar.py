@@ -141,27 +141,30 @@ def _number(values: Values) -> Any:
 
 
 def _moment(values: Values, *, zoned: bool = False, fractional: bool = True) -> Any:
-    """See wire.times for the form. The text is `YYYY-MM-DD HH:MM:SS[.ffffff]`, a blank and
-    the number of the zone behind it when `zoned`: here the same for all."""
+    """See wire.times for the form. The text is `YYYY-MM-DD HH:MM:SS[.ffffff]`, and a blank and the number of the
+    zone behind it when `zoned`."""
     content, offsets = values.present()
+    content = content[: offsets[-1]]
+    ends = offsets[1:]
+    zones: Any = None
     if zoned:
-        zone = bytes(content[: offsets[1]]).rpartition(b" ")[2]
-        width = len(zone) + 1
-        if np.diff(offsets).min() < _TO_SECONDS + width:
+        blanks = np.flatnonzero(content == ord(" "))
+        if len(blanks) != 2 * len(ends):
             return None
-        tails = content[offsets[1:, None] - np.arange(width, 0, -1)]
-        if (tails != np.frombuffer(b" " + zone, np.uint8)).any():
+        ends = blanks[1::2]
+        zones = _zones(content, ends + 1, offsets[1:])
+        if zones is None:
             return None
-        content, offsets = values.present(after=width)
-    lengths = np.diff(offsets)
+    lengths = ends - offsets[:-1]
     if lengths.min() < _TO_SECONDS or lengths.max() > _TIMESTAMP:
         return None
-    content = content[: offsets[-1]]
-    if lengths.min() == _TIMESTAMP:
+    if not zoned and lengths.min() == _TIMESTAMP:
         text = content.reshape(-1, _TIMESTAMP)
     else:
         text = np.full((len(lengths), _TIMESTAMP), ord("0"), np.uint8)
-        text[np.arange(_TIMESTAMP) < lengths[:, None]] = content
+        places = np.arange(_TIMESTAMP)
+        inside = places < lengths[:, None]
+        text[inside] = content[(offsets[:-1, None] + places)[inside]]
     digit = np.ascontiguousarray(text.T) - np.uint8(ord("0"))
     if (digit[_MARKS] != _MARK).any() or (digit[_TO_SECONDS, lengths > _TO_SECONDS] != _POINT).any():
         return None
@@ -183,8 +186,25 @@ def _moment(values: Values, *, zoned: bool = False, fractional: bool = True) -> 
         matrix[11 - place] = fraction >> (8 * place) & 0xFF
     if not zoned:
         return _cut(matrix[:12], kept[:12])
-    matrix[12:] = np.frombuffer(encode_zone(int(zone)), np.uint8)[:, None]
+    matrix[12:] = zones
     return _cut(matrix, kept)
+
+
+def _zones(content: Bytes, begins: Any, ends: Any) -> Any:
+    """The two bytes of each zone, as the rows of a matrix. A number has a sign and at most six digits."""
+    if (ends - begins).max() > 7 or (ends - begins).min() < 1:
+        return None
+    numbers = np.zeros(len(ends), np.int32)
+    for back in range(1, 8):
+        at = ends - back
+        digit = np.where(at >= begins, content[np.maximum(at, 0)], ord("0")).astype(np.int32) - ord("0")
+        negative = digit == ord("-") - ord("0")
+        if ((digit > 9) | (digit < 0) & ~(negative & (at == begins))).any():
+            return None
+        numbers = np.where(negative, -numbers, numbers + digit * 10 ** (back - 1))
+    known, each = np.unique(numbers, return_inverse=True)
+    table = np.frombuffer(b"".join(encode_zone(int(number)) for number in known), np.uint8).reshape(-1, 2)
+    return table[each].T
 
 
 _BY_COLUMN: dict[OraType, Callable[[Values], Any]] = {

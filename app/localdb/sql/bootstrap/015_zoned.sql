@@ -73,7 +73,7 @@ create function oracle.utc(oracle.zoned) returns timestamp
     return timestamp '2000-01-01' + $1::interval;
 create function oracle.zone_number(oracle.zoned) returns integer
     language sql immutable strict parallel safe
-    return extract(day from $1::interval)::integer;
+    return date_part('day', $1::interval)::integer;
 create function oracle.is_region(zone integer) returns boolean
     language sql immutable strict parallel safe
     return abs(zone) >= 1000;
