@@ -52,6 +52,8 @@ QUERIES: list[tuple[str, list[tuple[Any, ...]]]] = [
     ("select r, name from (select rownum r, name from emp) where r = 3", [(3, "Cid")]),
     ("select rownum, name from (select name from emp order by name desc) where rownum <= 2", [(1, "Dan"), (2, "Cid")]),
     ("select max(rownum) from emp where dept = 'IT'", [(2,)]),
+    ("select name from emp where lnnvl(mgr = 1) order by id", [("Ada",), ("Dan",)]),
+    ("select case when not lnnvl(mgr = 1 or id = 1) then 1 else 0 end from emp order by id", [(1,), (1,), (1,), (0,)]),
     # joins
     (
         "select e.name, m.name from emp e, emp m where e.mgr = m.id(+) order by e.id",

@@ -12,6 +12,7 @@ from app.localdb.sql.refusals import refuse
 from app.localdb.sql.types import Ty, text_literal
 
 _UNITS = frozenset(["PACKAGE", "PROCEDURE", "FUNCTION", "TRIGGER", "TYPE", "LIBRARY", "JAVA"])
+_OTHERS = frozenset(["ANALYZE", "FLASHBACK", "AUDIT", "NOAUDIT", "ASSOCIATE", "DISASSOCIATE", "ADMINISTER"])
 _OBJECT_PRIVILEGES = frozenset(
     ["SELECT", "READ", "INSERT", "UPDATE", "DELETE", "ALTER", "INDEX", "REFERENCES", "EXECUTE", "DEBUG", "FLASHBACK",
      "ALL", "ON COMMIT REFRESH", "QUERY REWRITE"]
@@ -44,6 +45,8 @@ class AccountsDdl(ObjectsDdl):
         elif word == "PURGE":
             while self.token.kind != T.EOF:
                 self.advance()
+        elif word in _OTHERS:
+            raise self.unsupported(word, 0)
         else:
             raise refuse(900, 0)
         return self.finish()

@@ -258,6 +258,8 @@ class TablesDdl(ColumnsDdl):
         self._note_check(constraint, self._entry)
 
     def _modify(self, found: ObjectInfo, name: str, columns: dict[str, tuple[Ty, bool]]) -> None:
+        if self.at("CONSTRAINT", "PRIMARY", "UNIQUE"):
+            raise self.unsupported(f"ALTER TABLE ... MODIFY {self.token.word}")
         grouped = self.accept("(")
         while True:
             each = self.column_definition(modify=True)

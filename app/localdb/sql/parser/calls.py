@@ -40,6 +40,8 @@ class CallParser(TypeParser):
             while self.accept(","):
                 found.args.append(self._argument())
             self._call_options(found)
+            if self.at("DEFAULT") and not self.plsql:
+                raise self.unsupported("DEFAULT ... ON CONVERSION ERROR")
         self.expect_close()
         self._call_tail(found)
         return found
@@ -167,6 +169,18 @@ class CallParser(TypeParser):
         """A call that is no plain list of arguments; None when the word here is an ordinary function."""
         parse = _SPECIAL.get(self.token.value)
         return parse(self) if parse is not None else None
+
+    def _lnnvl(self) -> n.Expr:
+        """LNNVL(condition): true unless the condition is."""
+        offset = self.advance().offset
+        self.expect_open()
+        operand = self.condition()
+        self.expect_close()
+        return n.IsCondition(offset, operand, "LNNVL", False)
+
+    def _refused(self) -> n.Expr:
+        """A function with a grammar of its own that the local database does not have."""
+        raise self.unsupported(f"the function {self.token.value}")
 
     def _cast(self) -> n.Expr:
         offset = self.advance().offset
@@ -374,6 +388,20 @@ _SPECIAL: dict[str, Callable[[CallParser], n.Expr]] = {
     "EXTRACT": CallParser._extract,
     "TRIM": CallParser._trim,
     "CURSOR": CallParser._cursor,
+    "LNNVL": CallParser._lnnvl,
+    **dict.fromkeys(
+        (
+            "XMLELEMENT",
+            "XMLAGG",
+            "XMLFOREST",
+            "XMLSERIALIZE",
+            "XMLPARSE",
+            "XMLQUERY",
+            "XMLCAST",
+            "VALIDATE_CONVERSION",
+        ),
+        CallParser._refused,
+    ),
     "JSON_VALUE": CallParser._json_call,
     "JSON_QUERY": CallParser._json_call,
     "JSON_EXISTS": CallParser._json_call,

@@ -190,6 +190,8 @@ class Conditions(Expressions):
 
     def _is_condition(self, node: n.IsCondition) -> str:
         what, no = node.what, "NOT " if node.negated else ""
+        if what == "LNNVL":
+            return f"(({self.condition(node.operand)}) IS NOT TRUE)"
         if what in ("TRUE", "FALSE"):
             return f"({c.to_boolean(self.value(node.operand), node.offset).sql} IS {no}{what})"
         if what in ("NAN", "INFINITE"):
