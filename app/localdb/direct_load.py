@@ -28,7 +28,7 @@ select k.contype, coalesce(min(a.attname) filter (where y.typname in ('clob', 'b
   from pg_catalog.pg_constraint k
   join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = any (k.conkey)
   join pg_catalog.pg_type y on y.oid = a.atttypid
- where k.conrelid = $1::pg_catalog.regclass and k.contype in ('c', 'f')
+ where k.conrelid = $1::pg_catalog.regclass and k.contype in ('c', 'f') and k.conenforced
  group by k.oid, k.contype
 """
 
@@ -49,7 +49,7 @@ def columns(session: Session, schema: str, table: str, names: Sequence[str]) -> 
         raise oracle_error(26086)
     for kind, large in store.query(_CONSTRAINTS, found.relation):
         if kind == b"f":
-            raise _unsupported("of a table with a foreign key")
+            raise _unsupported("of a table with an enabled foreign key")
         if large:
             raise oracle_error(26065, large.decode())
     demanded = [

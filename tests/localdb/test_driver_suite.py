@@ -272,7 +272,7 @@ def test_direct_path_load_says_what_it_does_not_load(connection: oracledb.Connec
     connection.direct_path_load(connection.username, "P", ["ID"], [(3,)])
     cursor.execute("alter trigger tr enable")
     cursor.execute("create table f (id number references p)")
-    assert "with a foreign key is not supported" in refused("F", ["ID"])
+    assert "with an enabled foreign key is not supported" in refused("F", ["ID"])
     cursor.execute("create table j (doc clob check (doc is json))")
     assert refused("J", ["DOC"], ("{}",)).startswith(
         "ORA-26065: check constraint cannot reference column, DOC"

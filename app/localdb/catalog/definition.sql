@@ -64,6 +64,25 @@ begin
 end
 $$;
 
+-- ALTER TABLE .. ENABLE | DISABLE CONSTRAINT of a foreign key or a check. Enabling looks at every row.
+create or replace function concord_catalog.enable_constraint(target regclass, constraint_name text, enabled boolean) returns void language plpgsql
+    security definer set search_path = pg_catalog as $$
+declare
+    k pg_constraint := (select c from pg_constraint c where c.conrelid = target and c.conname = constraint_name);
+    made text := replace(pg_get_constraintdef(k.oid), ' NOT ENFORCED', '');
+    enforced text := case when enabled then ' enforced' else ' not enforced' end;
+begin
+    if k.conenforced = enabled then
+        return;
+    elsif k.contype = 'f' then
+        execute format('alter table %s alter constraint %I%s', target, constraint_name, enforced);
+    else -- PostgreSQL cannot switch these
+        execute format('alter table %s drop constraint %I', target, constraint_name);
+        execute format('alter table %s add constraint %I %s%s', target, constraint_name, made, enforced);
+    end if;
+end
+$$;
+
 -- What a DDL statement takes something from: every view over it, and over those, keeps its columns, reads nothing and is
 -- invalid until it is compiled again (views.py). `part`: the number of a column, 0 for all of it.
 create or replace function concord_catalog.invalidate_views(class regclass, target oid, part integer) returns void language plpgsql

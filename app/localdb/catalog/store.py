@@ -53,7 +53,7 @@ select k.conname, k.contype
   from pg_catalog.pg_constraint k
   join pg_catalog.pg_class c on c.oid = k.conrelid
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
- where n.nspname = $1 and c.relname = $2 and k.contype in ('p', 'u', 'f', 'c')
+ where n.nspname = $1 and c.relname = $2 and k.contype in ('p', 'u', 'f', 'c', 'n')
 """
 
 # Triggers that PostgreSQL runs by itself have no argument.
@@ -291,7 +291,7 @@ class Store:
         return bool(self.query(_HOLDS, user, schema, name, "FLASHBACK"))
 
     def constraint_names(self, schema: str, table: str) -> dict[str, str]:
-        letters = {b"p": "P", b"u": "U", b"f": "R", b"c": "C"}
+        letters = {b"p": "P", b"u": "U", b"f": "R", b"c": "C", b"n": "N"}
         return {_str(row[0]): letters[row[1] or b""] for row in self.query(_CONSTRAINTS, schema, table)}
 
     def index_table(self, schema: str, index: str) -> tuple[str, str] | None:

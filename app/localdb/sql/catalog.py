@@ -122,5 +122,5 @@ class Catalog(Protocol):
         ...
 
     def constraint_names(self, schema: str, table: str) -> dict[str, str]:
-        """The constraints of a table: name -> kind (P, U, R or C)."""
+        """The constraints of a table: name -> kind (P, U, R, C; N: NOT NULL)."""
         ...

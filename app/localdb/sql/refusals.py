@@ -211,6 +211,8 @@ TEXTS = {
     54002: "only pure functions can be specified in a virtual column expression",
     54012: "virtual column is referenced in a column expression",
     54013: "INSERT operation disallowed on virtual columns",
+    2430: "cannot enable constraint ({}) - no such constraint",
+    2431: "cannot disable constraint ({}) - no such constraint",
     56900: "bind variable is not supported inside pivot|unpivot operation",
     56901: "non-constant expression is not allowed for pivot|unpivot values",
     56902: "expect aggregate function inside pivot operation",

@@ -212,9 +212,29 @@ class TablesDdl(ColumnsDdl):
                     if self.at("ENABLE", "DISABLE") and self.peek().word == "ALL":
                         self._all_triggers(name)
                         continue
-                    if self.at("MOVE", "ENABLE", "DISABLE", "SET", "SHRINK", "PARTITION", "READ"):
+                    if self.at("ENABLE", "DISABLE"):
+                        self._switch_constraint(found, name)
+                        continue
+                    if self.at("MOVE", "SET", "SHRINK", "PARTITION", "READ"):
                         raise self.unsupported(f"ALTER TABLE ... {self.token.word}")
                     raise self.error(1735)
+
+    def _switch_constraint(self, found: ObjectInfo, name: str) -> None:
+        """ENABLE | DISABLE CONSTRAINT name."""
+        switch = self.advance().word
+        if not self.accept("CONSTRAINT"):
+            raise self.unsupported(f"ALTER TABLE ... {switch} {self.token.word}")
+        self._switch(found, name, self.name(), switch)
+
+    def _switch(self, found: ObjectInfo, name: str, constraint: str, switch: str | None) -> None:
+        kind = self.catalog.constraint_names(found.schema, found.name).get(constraint)
+        if kind is None:
+            raise self.error(2431 if switch == "DISABLE" else 2430, constraint)
+        if switch is None or kind not in "RC":
+            raise self.unsupported("this change of a constraint of this kind")
+        enabled = str(switch == "ENABLE").lower()
+        texts = f"{text_literal(name)}, {text_literal(constraint)}"
+        self.emit(f"select concord_catalog.enable_constraint({texts}, {enabled})")
 
     def _all_triggers(self, name: str) -> None:
         """ENABLE | DISABLE ALL TRIGGERS."""
@@ -258,7 +278,9 @@ class TablesDdl(ColumnsDdl):
         self._note_check(constraint, self._entry)
 
     def _modify(self, found: ObjectInfo, name: str, columns: dict[str, tuple[Ty, bool]]) -> None:
-        if self.at("CONSTRAINT", "PRIMARY", "UNIQUE"):
+        if self.accept("CONSTRAINT"):
+            return self._switch(found, name, self.name(), self.accept_one("ENABLE", "DISABLE"))
+        if self.at("PRIMARY", "UNIQUE"):
             raise self.unsupported(f"ALTER TABLE ... MODIFY {self.token.word}")
         grouped = self.accept("(")
         while True:
