@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import oracledb
-import pyarrow.csv
-import pyarrow.parquet
 
+from tests.bench.compare import as_csv
 from tests.bench.generator import write
 from tests.bench.localdb import COLUMNS, FILL
 from tests.bench.queue_setup import Bench, bench
@@ -55,7 +54,10 @@ def main() -> None:
             worker.wait(60)
 
 
-def _scenarios(each: Bench, options: argparse.Namespace, files: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _scenarios(
+    each: Bench, options: argparse.Namespace, files: Path
+) -> Iterator[tuple[str, dict[str, Any], float | None]]:
+    """Name, request, and the seconds within which to cancel; None for as long as a whole run takes."""
     wanted = set(options.only)
     if wanted & {"tables", "keys", "pushdown"}:
         _make_tables(each, options.rows)
@@ -69,11 +71,7 @@ def _scenarios(each: Bench, options: argparse.Namespace, files: Path) -> Iterato
     if "pushdown" in wanted:
         yield f"two tables hashed in the database, {rows}", {**tables, "engine": "pushdown"}, _PUSHDOWN_S
     if "csv" in wanted:
-        names = []
-        for path in write(files, options.rows, 0):
-            names.append(path.with_suffix(".csv").name)
-            if not (files / names[-1]).exists():
-                pyarrow.csv.write_csv(pyarrow.parquet.read_table(path), files / names[-1])
+        names = [as_csv(path).name for path in write(files, options.rows, 0)]
         yield f"two CSV files, {rows}", _of_files(names), None
     if "parquet" in wanted:
         paths = write(files, options.file_rows, 0)

@@ -1,11 +1,11 @@
 """How fast a comparison is, against reading alone and against others.
 
-    python -m tests.bench.compare --rows 1000000 [--peers] [--width 200] [--memory-mb 2048]
+    python -m tests.bench.compare --rows 1000000 [--peers] [--width 200] [--memory-mb 2048] [--csv]
 
 Makes (once) two Parquet files of 13 columns, shuffled, with known differences; runs each contestant in a
 process of its own, in turns, checks its counts against the truth, and prints wall time, CPU time and peak
 memory of the whole process, imports included, each the median of `--repeat` runs, and the ratios to
-reading both files. With `--peers` also datacompy, in an environment of its own outside the repository.
+reading both files. With `--csv` the rows are read from CSV files, by us and by Arrow. With `--peers` also datacompy, in an environment of its own outside the repository.
 
 Before the runs that count, each contestant runs once: then the files are in the system's cache, and Python
 has the bytecode of all modules on disk, as after an installation by pip (`uv pip install` and
@@ -27,6 +27,9 @@ import venv
 from pathlib import Path
 from typing import Any
 
+import pyarrow.csv
+import pyarrow.parquet
+
 from tests.bench.contestants import COMMAND_LINE, KEY, counts_of
 from tests.bench.generator import TOLERATED, Truth, truth, write
 
@@ -41,10 +44,15 @@ def main() -> int:
     a, b = write(options.folder, options.rows, options.width)
     expected = {"": truth(options.rows), "ours, rules": truth(options.rows, TOLERATED)}
     contestants = ["read", *OURS, *OTHERS, *(["datacompy"] if options.peers else [])]
+    if options.csv:
+        a, b = as_csv(a), as_csv(b)
+        contestants = ["read", *OURS]
     if options.only:
         contestants = ["read", *(name for name in contestants if name in options.only)]
     interpreter = {"datacompy": _peers()} if options.peers else {}
-    print(f"{options.rows:,} rows a side, 13 columns, Parquet, shuffled; memory limit {options.memory_mb} MB")
+    print(
+        f"{options.rows:,} rows a side, 13 columns, {'CSV' if options.csv else 'Parquet'}, shuffled; memory limit {options.memory_mb} MB"
+    )
     print(f"{len(os.sched_getaffinity(0))} processors, {_processor()}, Python {platform.python_version()}")
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in contestants}
     failed = set()
@@ -77,10 +85,26 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--memory-mb", type=int, default=4096, help="limit of the contestants that have one")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "concord-bench")
     parser.add_argument("--peers", action="store_true", help="also those that are not installed here")
+    parser.add_argument("--csv", action="store_true", help="rows from CSV files")
     parser.add_argument("--only", nargs="+", help="some of the contestants; reading always takes part")
     options = parser.parse_args()
     options.folder = options.folder.absolute()
     return options
+
+
+def as_csv(path: Path) -> Path:
+    """The same rows as CSV, written once."""
+    wanted = path.with_suffix(".csv")
+    if not wanted.exists():
+        part = wanted.with_suffix(".part")
+        with (
+            pyarrow.parquet.ParquetFile(path) as file,
+            pyarrow.csv.CSVWriter(part, file.schema_arrow) as writer,
+        ):
+            for batch in file.iter_batches():
+                writer.write_batch(batch)
+        part.rename(wanted)
+    return wanted
 
 
 def _run(interpreter: str, name: str, a: Path, b: Path, memory_mb: int) -> dict[str, Any]:

@@ -16,9 +16,11 @@ COMMAND_LINE = "concord compare"
 
 def read(a: Path, b: Path, _: int) -> dict[str, Any]:
     """Both files read into Arrow, one after the other, nothing else."""
-    import pyarrow.parquet as pq
+    from pyarrow.csv import read_csv
+    from pyarrow.parquet import read_table
 
-    return {"counts": {"rows_a": pq.read_table(a).num_rows, "rows_b": pq.read_table(b).num_rows}}
+    whole = read_csv if a.suffix == ".csv" else read_table
+    return {"counts": {"rows_a": whole(a).num_rows, "rows_b": whole(b).num_rows}}
 
 
 def ours(a: Path, b: Path, memory_mb: int, how: str) -> dict[str, Any]:
@@ -28,13 +30,13 @@ def ours(a: Path, b: Path, memory_mb: int, how: str) -> dict[str, Any]:
     from worker.engines.arrow_duckdb import ArrowDuckDBComparison
     from worker.engines.comparison import Comparison
     from worker.engines.differences import DifferencesFiles
-    from worker.engines.sources.parquet import ParquetSource
+    from worker.engines.sources.files import open_file
 
     engine: type[Comparison] = ArrowDuckDBComparison
     if how == "polars":
         from worker.engines.polars_oracle import PolarsOracleComparison as engine
     plan = ComparisonPlan(key=(KEY,), rules=tolerant_rules() if how == "rules" else {})
-    source, target = ParquetSource(a, a.name), ParquetSource(b, b.name)
+    source, target = open_file(a, a.name), open_file(b, b.name)
     silence, last = 0.0, time.perf_counter()
     start, half = last, 0.0
 

@@ -211,6 +211,18 @@ def test_an_empty_table_is_a_table(tmp_path: Path) -> None:
     assert (rows(found), found.estimated_rows()) == ([], 0)
 
 
+def test_blocks_that_hold_no_record_do_not_hold_up_the_reading(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(csv_records, "_BLOCK_BYTES", 512)
+    monkeypatch.setattr(csv_records, "_LONGEST_WAIT_S", 0.01)
+    bad = 2_000
+    (tmp_path / "x.csv").write_text("ID,NAME\n" + "1,a,b\n" * bad + "2,c\n" + "3\n" * bad + "4,d\n")
+    source = CsvSource(tmp_path / "x.csv", "x", CsvOptions(bad_lines=2 * bad))
+    assert pa.Table.from_batches(source.batches(["ID", "NAME"])).to_pydict() == {
+        "ID": [2, 4],
+        "NAME": ["c", "d"],
+    }
+
+
 @pytest.mark.parametrize("data", ["ID,NAME", "ID,NAME\n", "ID,NAME\r\n", "\ufeffID,NAME", "ID", '"ID"'])
 def test_a_header_alone_is_an_empty_table_whether_its_line_has_an_end_or_not(
     tmp_path: Path, data: str

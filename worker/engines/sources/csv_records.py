@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,12 @@ from worker.engines.errors import FileFailed
 from worker.engines.sources.csv_dialect import MAX_RECORD_BYTES, CsvOptions, Dialect, lines
 
 _BLOCK_BYTES = MAX_RECORD_BYTES
+_BLOCKS_AHEAD = 3
+"""Blocks that are read before their records are asked for; Arrow itself would read 32 ahead, 256 MB."""
+_ALL_BLOCKS = 64
+"""More than Arrow reads ahead: its thread need not wait any more."""
+_LONGEST_WAIT_S = 1.0
+"""For records: a block of bad lines alone has none."""
 _SHOWN_BAD_LINES = 20
 _SHOWN_CHARACTERS = 80
 
@@ -83,6 +90,7 @@ class Records:
                     ),
                 )
                 for batch in reader:
+                    utf8.taken()
                     self._check_bad()
                     self.bytes_read = utf8.bytes
                     self.number += batch.num_rows
@@ -91,6 +99,8 @@ class Records:
             except pa.ArrowInvalid as error:
                 self._check_bad()
                 raise self._explained(error) from error
+            finally:
+                utf8.taken(_ALL_BLOCKS)
             self._check_bad()
             if check and utf8.may_hide_lines(self.number + self.bad_count + dialect.header):
                 self._check_quotes()
@@ -200,12 +210,18 @@ class _Utf8(io.RawIOBase):
         self.bytes = 0
         self._quotes = 0
         self._newlines = 0
+        self._ahead = threading.Semaphore(_BLOCKS_AHEAD)
 
     def readable(self) -> bool:
         return True
 
+    def taken(self, blocks: int = 1) -> None:
+        """The records of a block were delivered: another one may be read."""
+        self._ahead.release(blocks)
+
     def read(self, size: int = -1) -> bytes:
-        """At least one byte, or none at the end."""
+        """At least one byte, or none at the end. Called by a thread of Arrow, which reads ahead."""
+        self._ahead.acquire(timeout=_LONGEST_WAIT_S)
         while True:
             data: bytes = self._stream.read(size if size >= 0 else None)
             self.bytes += len(data)

@@ -46,9 +46,9 @@ def open_file(path: Path, name: str, options: FileOptions | None = None) -> Sour
     SourceFile(path, name)  # says what is wrong with it, before its contents are looked at
     chosen = options.format or format_of(path)
     claimed = _ENDINGS.get(path.suffix.lower(), chosen)
-    if chosen == CSV and claimed != CSV and options.format is None:
+    if chosen == CSV and claimed != CSV and options.format is None and path.stat().st_size:
         raise FileFailed(
-            f"{name} does not begin as a file of format {claimed} does: it is damaged, empty or something else. "
+            f"{name} does not begin as a file of format {claimed} does: it is damaged or something else. "
             f"If it is CSV, give its format as {CSV}."
         )
     if chosen not in FORMATS:
