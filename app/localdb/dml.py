@@ -14,6 +14,7 @@ from app.localdb.pg_messages import PgError, Result
 from app.localdb.sql.compiled import Compiled
 from app.localdb.values import decode_rows, to_text
 
+_OF_KEYS = (1, 2291)  # found when the rows of an array are stored; all others as their values are looked at
 NOT_OF_A_ROW = ("57014", "40P01", "40001", "55P03")  # cancel, deadlock, serialization, lock
 
 Texts = Sequence[bytes | None]
@@ -83,6 +84,10 @@ class Changes:
                 outcome.last_rowid = done.rowid
             elif done.rows and (rowid := done.rows[-1][-1]) is not None:
                 outcome.last_rowid = rowid.decode()
+        if compiled.single:
+            outcome.batch_errors.sort(
+                key=lambda error: error.code in _OF_KEYS
+            )  # the rest in the order of the rows
         return outcome
 
     def each(

@@ -278,3 +278,27 @@ def test_errors_when_it_runs(cursor: oracledb.Cursor, expression: str, number: i
     with pytest.raises(oracledb.DatabaseError) as caught:
         value(cursor, expression)
     assert code(caught) == number
+
+
+def test_national_text_stays_national_in_views_and_copies(connection: oracledb.Connection) -> None:
+    cursor = connection.cursor()
+    cursor.execute("create table n (a nvarchar2(5), b nchar(3), c nclob, d varchar2(5))")
+    cursor.execute("create view v as select n.*, to_nclob('x') e, to_nchar(1) f from n")
+    cursor.execute("create table copied as select * from v")
+    for name in ("v", "copied"):
+        cursor.execute(f"select * from {name}")
+        assert cursor.description is not None
+        assert [column.type_code.name[8:] for column in cursor.description] == [
+            "NVARCHAR", "NCHAR", "NCLOB", "VARCHAR", "NCLOB", "NVARCHAR",
+        ]  # fmt: skip
+        cursor.execute(
+            f"select data_type from user_tab_columns where table_name = '{name.upper()}' order by column_id"
+        )
+        assert [kind for (kind,) in cursor] == [
+            "NVARCHAR2",
+            "NCHAR",
+            "NCLOB",
+            "VARCHAR2",
+            "NCLOB",
+            "NVARCHAR2",
+        ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.localdb.contract import Column, Cursor, Direction, OraType, StatementInfo
 from app.localdb.errors import OracleError
@@ -31,6 +31,7 @@ class ServerCursor:
     result: Cursor | None = None
     columns: list[Column] = field(default_factory=list)
     fetch_types: list[int] = field(default_factory=list)  # as the client's define wants them
+    encoded: list[Column] = field(default_factory=list)  # the columns as their values are written
     encoder: RowEncoder | None = None
     defined: bool = False
     sent: int = 0  # rows sent since the execute
@@ -50,6 +51,7 @@ class ServerCursor:
             known = self.columns
             self.columns = list(columns)
             self.fetch_types = _fetch_types(known, columns)
+            self.encoded = _encoded(known, columns, self.fetch_types)
             self.defined = False
             self.encoder = None
         self.result = result
@@ -107,6 +109,16 @@ def _fetch_types(known: Sequence[Column], columns: Sequence[Column]) -> list[int
         else:
             types.append(column.type)
     return types
+
+
+def _encoded(known: Sequence[Column], columns: Sequence[Column], types: Sequence[int]) -> list[Column]:
+    """Such a CLOB is written in the character set that its column had before."""
+    return [
+        replace(column, national=known[index].national)
+        if column.type == OraType.CLOB and types[index] == OraType.LONG
+        else column
+        for index, column in enumerate(columns)
+    ]
 
 
 class Cursors:

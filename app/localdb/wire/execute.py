@@ -367,7 +367,7 @@ class Executor:
             return []
         if cursor.encoder is None:
             cursor.encoder = RowEncoder(
-                cursor.columns,
+                cursor.encoded,
                 cursor.fetch_types,
                 self._lobs,
                 self._session.time_zone,

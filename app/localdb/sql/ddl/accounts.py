@@ -291,7 +291,7 @@ class AccountsDdl(ObjectsDdl):
         definition = ColumnDefinition(name, 0)
         definition.ty = Ty(
             column.type, column.precision, column.scale, column.size, column.chars,
-            bpchar=column.type is OraType.CHAR, is_json=column.is_json,
+            national=column.national, bpchar=column.type is OraType.CHAR, is_json=column.is_json,
         )  # fmt: skip
         change = self.entry(definition)
         change.is_json = column.is_json

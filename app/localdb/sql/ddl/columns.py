@@ -403,7 +403,7 @@ def _describe(change: ColumnChange, ty: Ty, written: n.TypeName | None) -> None:
     """DATA_TYPE and its figures as the dictionary shows them."""
     assert ty.type is not None
     change.type = ty.type
-    name = written.name if written is not None else ty.type.name
+    name = written.name if written is not None else ("N" if ty.national else "") + ty.type.name
     change.type_text = {
         "INTEGER": "NUMBER", "INT": "NUMBER", "SMALLINT": "NUMBER", "NUMERIC": "NUMBER", "DECIMAL": "NUMBER",
         "DEC": "NUMBER", "DOUBLE PRECISION": "FLOAT", "REAL": "FLOAT", "VARCHAR": "VARCHAR2",
@@ -412,7 +412,7 @@ def _describe(change: ColumnChange, ty: Ty, written: n.TypeName | None) -> None:
         change.length = ty.chars
         if written is None:
             # made of a query: bytes, unless each character may have several
-            change.char_used = "C" if ty.size > ty.chars else "B"
+            change.char_used = "C" if ty.national or ty.size > ty.chars else "B"
         else:
             change.char_used = "C" if by_characters(written) else "B"
     elif ty.type is OraType.RAW:

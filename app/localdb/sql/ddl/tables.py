@@ -173,7 +173,7 @@ class TablesDdl(ColumnsDdl):
             found = ColumnDefinition(name, start)
             found.ty = Ty(
                 column.type, column.precision, column.scale, column.size, column.chars,
-                bpchar=column.type is OraType.CHAR,
+                national=column.national, bpchar=column.type is OraType.CHAR,
             )  # fmt: skip
             parts.append(f"{quote(name)} {pg_type(found.ty)}")
             entry.columns.append(self.entry(found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 
 from app.localdb.contract import OraType
 from app.localdb.sql import nodes as n
@@ -45,6 +46,11 @@ _CODES: dict[str, Callable[[Ex, int], Ex]] = {
 _PACKAGES = frozenset(
     ["DBMS_RANDOM", "UTL_RAW", "DBMS_LOB", "DBMS_UTILITY", "DBMS_FLASHBACK", "DBMS_DEBUG_JDWP"]
 )
+
+
+def _national(ex: Ex) -> Ex:
+    """As text of the national character set, which is the same here but is described as its own."""
+    return ex._replace(ty=replace(ex.ty, national=True))
 
 
 class Calls(Json):
@@ -319,6 +325,12 @@ class Calls(Json):
         [value] = self._arguments(node, 1, 1)
         return c.to_clob(value, node.offset)
 
+    def _to_nchar(self, node: n.Call) -> Ex:
+        return _national(self._to_char(node))
+
+    def _to_nclob(self, node: n.Call) -> Ex:
+        return _national(self._to_clob(node))
+
     def _to_blob(self, node: n.Call) -> Ex:
         [value] = self._arguments(node, 1, 1)
         return Ex(c.to_blob(value, node.offset).sql, BLOB)
@@ -421,10 +433,10 @@ _SPECIAL: dict[str, Callable[[Calls, n.Call], Ex]] = {
     "SIGN": Calls._unary_number,
     "MOD": Calls._mod,
     "TO_CHAR": Calls._to_char,
-    "TO_NCHAR": Calls._to_char,
+    "TO_NCHAR": Calls._to_nchar,
     "TO_NUMBER": Calls._to_number,
     "TO_CLOB": Calls._to_clob,
-    "TO_NCLOB": Calls._to_clob,
+    "TO_NCLOB": Calls._to_nclob,
     "TO_LOB": Calls._to_clob,
     "TO_BLOB": Calls._to_blob,
     "LENGTHB": Calls._length_b,
