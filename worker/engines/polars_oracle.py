@@ -126,21 +126,17 @@ class _PartByFrames:
 
     def _matched(self) -> tuple[pl.DataFrame, tuple[pl.DataFrame, pl.DataFrame]]:
         """Pairs of rows (`row_a`, `row_b`, and `order` among rows of one key), and the rows of repeated keys."""
-        frames = [
-            side.frame.select(["row", *self._key]).with_columns(many=pl.len().over(self._key))
-            for side in self._sides
-        ]
-        marked = []
-        for own, other in ((frames[0], frames[1]), (frames[1], frames[0])):
-            others = other.group_by(self._key).agg(others=pl.len())
-            marked.append(own.join(others, on=self._key, how="left", nulls_equal=True))
-        single = pl.col("many").eq(1) & pl.col("others").fill_null(1).eq(1)
-        once = [frame.filter(single).select(["row", *self._key]) for frame in marked]
+        frames = [side.frame.select(["row", *self._key]) for side in self._sides]
+        counted = pl.concat([frame.group_by(self._key).len() for frame in frames])
+        often = counted.filter(pl.col("len") > 1).select(self._key).unique()
+        once = [frame.join(often, on=self._key, how="anti", nulls_equal=True) for frame in frames]
         pairs = once[0].join(once[1], on=self._key, how="inner", nulls_equal=True, suffix="_b")
         pairs = pairs.select(row_a="row", row_b="row_b").with_columns(order=pl.lit(0, pl.Int64))
         rest = [
-            self._sides[side].frame.join(marked[side].filter(~single).select("row", "many"), on="row")
-            for side in (0, 1)
+            side.frame.join(often, on=self._key, how="semi", nulls_equal=True).with_columns(
+                many=pl.len().over(self._key)
+            )
+            for side in self._sides
         ]
         ranked = self._ranked(rest)
         return pl.concat([pairs, *self._paired(ranked)]).sort("order", "row_a"), ranked
