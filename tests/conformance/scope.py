@@ -58,7 +58,6 @@ KNOWN = {
     "text that is not valid UTF-8 cannot be stored": "cursor_2032 hooks_1107",
     "a PL/SQL function with a REF CURSOR parameter cannot be called from SQL": "cursor_2209 cursor_2309",
     "ROWIDs of other forms than a table's are refused": "data_types_3402",
-    "an expression's column is described as NOT NULL": "data_types_1000 data_types_2600",
     "years before Christ are not there": "data_types_1118",
 }
 _KNOWN = {f"test_{test}": reason for reason, tests in KNOWN.items() for test in tests.split()}

@@ -306,10 +306,10 @@ class Queries(Groups):
                 ex = self.value(item.value)
                 if ex.sql == "NULL":
                     ex = Ex("NULL::text", ex.ty)
-                found = [(_item_name(item), ex)]
                 named = item.alias is not None or isinstance(item.value, n.Name)
                 if not isinstance(item.value, n.Name) or ex.sql.endswith(")"):
                     ex = ex._replace(nullable=True)  # DESCRIBE: only a NOT NULL column is not
+                found = [(_item_name(item), ex)]
             for name, ex in found:
                 if select.distinct:
                     c.sortable(ex.ty, item.offset)
