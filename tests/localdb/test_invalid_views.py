@@ -190,3 +190,10 @@ def test_dml_on_a_view_whose_trigger_is_disabled(cursor: oracledb.Cursor) -> Non
     assert cursor.execute("select id from t order by id").fetchall() == [(-1,), (3,)]
     cursor.execute("create or replace trigger g_d instead of delete on d disable begin null; end;")
     _refused(cursor, "delete from d", 1732)
+
+
+def test_no_view_reads_itself(cursor: oracledb.Cursor) -> None:
+    for columns in ("a id, 'other' s, b l", "a id, cast('x' as varchar2(9)) s, b l"):
+        _refused(cursor, f"create or replace view v as select {columns} from w", 1731)
+        assert cursor.execute("select * from w").fetchall() == [(1, 3)]
+        assert set(_status(cursor).values()) == {"VALID"}

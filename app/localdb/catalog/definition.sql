@@ -143,7 +143,14 @@ begin
         end loop;
     end;
     execute format('alter view %I.%I owner to %I', schema, name, schema);
-    delete from concord_catalog.texts where relid = to_regclass(format('%I.%I', schema, name)) and part = '$invalid';
+    target := to_regclass(format('%I.%I', schema, name));
+    delete from concord_catalog.texts where relid = target and part = '$invalid';
+    -- What it reads was valid a moment ago: it can only have become invalid because it reads this view.
+    if exists (select from concord_catalog.read_by(target) b join concord_catalog.texts i on i.relid = b and i.part = '$invalid')
+       or exists (select from concord_catalog.read_by(target) b join pg_rewrite r on r.ev_class = b and b <> target
+                    join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refobjid = target) then
+        raise exception using errcode = 'ORA00', message = 'ORA-01731: circular view definition encountered';
+    end if;
 end
 $$;
 
