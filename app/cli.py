@@ -115,6 +115,9 @@ def _lasting() -> Iterator[None]:
 
     That search takes a quarter of the time that the imports of a comparison take.
     """
+    if "pyarrow" in sys.modules:  # no fresh process: nothing is to be gained, and there may be garbage by now
+        yield
+        return
     gc.disable()
     try:
         yield
