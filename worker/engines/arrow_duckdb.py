@@ -71,8 +71,9 @@ class ArrowDuckDBComparison(Comparison):
         count, matched = self._parts(whole, how)
         parts = [whole]
         if count > 1:
-            meter.cutting()
-            parts = cleanup.enter_context(cut(whole, count, layout, self._shelf_bytes, self._work_dir, crew))
+            parts = cleanup.enter_context(
+                cut(whole, count, layout, self._shelf_bytes, self._work_dir, crew, meter.cutting)
+            )
         for number, part in enumerate(parts):
             meter.pairing(number, count)
             if matched is None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from concurrent.futures import TimeoutError as NotYet
 from functools import partial
 from typing import Any, TypeVar
@@ -60,6 +60,15 @@ class Crew:
                 interrupt()
                 wait([future], timeout=_ENDING_S)
             raise
+
+    def wait_all(self, futures: Iterable[Future[None]], look: Callable[[], None]) -> None:
+        """Wait for all `futures`. `look` is called meanwhile, often, and once more at the end; it may raise."""
+        running = set(futures)
+        while running:
+            done, running = wait(running, timeout=_POLL_S, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
+            look()
 
     def check(self) -> None:
         """To be called in threads, often. Raises Stopped after `dismiss`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from abc import ABC, abstractmethod
-from concurrent.futures import FIRST_EXCEPTION, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,8 +31,6 @@ MIN_MEMORY_MB = 64
 MEGABYTE = 1 << 20
 _SHELF_SHARE = 0.15
 """Of the memory limit: rows of one side that are held before they go to the work folder."""
-_LOOK_S = 0.2
-"""How often progress is told while reading."""
 
 
 class Comparison(ABC):
@@ -150,15 +147,14 @@ class Comparison(ABC):
             readings.append(_Reading(source, side, shelf))
         if readings:
             meter.reading([0, 0])
-            running = {crew.start(reading.run, layout, crew) for reading in readings}
-            while running:
-                done, running = wait(running, timeout=_LOOK_S, return_when=FIRST_EXCEPTION)
-                for future in done:
-                    future.result()
-                rows = [0, 0]
+            rows = [0, 0]
+
+            def look() -> None:
                 for reading in readings:
                     rows[reading.side] = reading.shelf.rows
                 meter.reading(rows)
+
+            crew.wait_all([crew.start(reading.run, layout, crew) for reading in readings], look)
         return sides[0], sides[1]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -27,12 +27,19 @@ Part = tuple[Rows, Rows]
 
 @contextmanager
 def cut(
-    whole: Part, count: int, layout: Layout, budget_bytes: int, folder: Path, crew: Crew
+    whole: Part,
+    count: int,
+    layout: Layout,
+    budget_bytes: int,
+    folder: Path,
+    crew: Crew,
+    told: Callable[[Sequence[int]], None],
 ) -> Iterator[list[Part]]:
     """`count` parts of `whole`, whose rows are discarded. Rows with equal keys land in the same part.
 
     Both sides are read at the same time by `crew`. Up to `budget_bytes` stay in memory, the rest goes to
-    `folder`. Raises WorkFolderFull, and what the crew's `tick` raises.
+    `folder`. `told` is called often with the rows of each side that are cut so far. Raises WorkFolderFull, and
+    what `told` raises.
     """
     room = _Room(folder, whole, budget_bytes)
     with ExitStack() as cleanup:
@@ -47,8 +54,7 @@ def cut(
             crew.start(_distribute, rows, pieces, layout, crew, room)
             for rows, pieces in zip(whole, sides, strict=True)
         ]
-        for future in futures:
-            crew.wait(future)
+        crew.wait_all(futures, lambda: told([sum(piece.rows for piece in pieces) for pieces in sides]))
         yield [
             (ShelfRows(a, whole[0].name, whole[0].types), ShelfRows(b, whole[1].name, whole[1].types))
             for a, b in zip(*sides, strict=True)

@@ -55,9 +55,10 @@ class PolarsOracleComparison(Comparison):
         try:
             frames = _read(whole, layout, crew, budget)
         except _TooMuch as much:
-            meter.cutting()
             count = max(2, min(MAX_PARTS, -(-2 * much.weight // budget)))
-            parts = cleanup.enter_context(cut(whole, count, layout, self._shelf_bytes, self._work_dir, crew))
+            parts = cleanup.enter_context(
+                cut(whole, count, layout, self._shelf_bytes, self._work_dir, crew, meter.cutting)
+            )
         for number, part in enumerate(parts):
             meter.pairing(number, len(parts))
             sides = frames or _read(part, layout, crew, None)

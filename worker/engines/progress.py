@@ -15,6 +15,8 @@ _LOADING = 0.80
 """Share of reading rows that come only once (from a database it is most of the work); else nothing."""
 _PAIRING = 0.20
 """Share of reading and matching the keys in what comes after."""
+_CUTTING = 0.40
+"""Share of cutting rows into parts on disk in what comes after loading, where it is done."""
 _TEXT_WORK = 3
 """Work of comparing a column of text, where a column of numbers is 1."""
 
@@ -46,6 +48,7 @@ class Meter:
         self._expected = [fallback if rows is None else rows for rows in estimated]
         self._columns: Sequence[ComparedColumn] = ()
         self._work = [0]
+        self._cut = 0.0
 
     def tick(self) -> None:
         """Work goes on in the same step."""
@@ -65,11 +68,16 @@ class Meter:
         """So many keys of each side are read, before it is known how many parts there will be."""
         expected = sum(max(rows_, 1) for rows_ in self._expected)
         done = min(sum(rows) / expected, 1.0)
-        self._advance(self._loading + (1 - self._loading) * _PAIRING / 2 * done, "reading keys")
+        self._advance(self._after_loading(_PAIRING / 2 * done), "reading keys")
 
-    def cutting(self) -> None:
-        """Rows are being cut into parts."""
-        self._advance(self._fraction, "cutting the rows into parts by key")
+    def cutting(self, rows: Sequence[int]) -> None:
+        """So many rows of each side are cut into parts; what is done with them comes after that."""
+        expected = sum(max(rows_, 1) for rows_ in self._expected)
+        self._cut = _CUTTING
+        self._advance(
+            self._after_loading(_CUTTING * min(sum(rows) / expected, 1.0)),
+            "cutting the rows into parts by key",
+        )
 
     def pairing(self, part: int, parts: int) -> None:
         """Keys of part `part` (from 0) of `parts` are being matched."""
@@ -96,7 +104,10 @@ class Meter:
         self._advance(1.0, "done")
 
     def _at(self, part: int, parts: int, done: float) -> float:
-        return self._loading + (1 - self._loading) * (part + done) / parts
+        return self._after_loading(self._cut + (1 - self._cut) * (part + done) / parts)
+
+    def _after_loading(self, done: float) -> float:
+        return self._loading + (1 - self._loading) * done
 
     def _advance(self, fraction: float, step: str) -> None:
         self._fraction = max(self._fraction, min(fraction, 1.0))
