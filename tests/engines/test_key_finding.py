@@ -264,6 +264,16 @@ def test_a_column_that_is_ignored_or_has_a_rule_is_no_key(tmp_path: Path) -> Non
     assert compared(a, a, tmp_path, ignore=("C0",), rules=rule)["schema"]["key"] == ["C2"]
 
 
+def test_a_wide_table_needs_no_more_memory_than_its_limit(tmp_path: Path) -> None:
+    """DuckDB holds a growing row group whole, here 80 MB unless it is told to take smaller ones."""
+    few = pa.array(np.arange(50_000) % 7)
+    table = pa.table({f"V{n}": few for n in range(200)} | {"ID": pa.array(np.arange(50_000))})
+    sides = [MemorySource(name, table, batch_rows=10_000) for name in "AB"]
+    found = find_keys(*sides, lambda *_: None, tmp_path, 64, width=1)
+    assert found.keys[0].columns == ("ID",)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_progress_rises_through_search_and_comparison_and_may_cancel(tmp_path: Path) -> None:
     a = table("A", [(i, i % 7) for i in range(500)], "ii")
     heard: list[float] = []

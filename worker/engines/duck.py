@@ -13,14 +13,22 @@ from worker.engines.errors import MemoryLimitReached, WorkFolderFull
 if TYPE_CHECKING:
     import duckdb
 
+_ROW_GROUP = 122_880
+"""Rows of a row group of DuckDB, unless told otherwise."""
+_ROW_GROUP_SHARE = 0.25
+"""Of the memory limit: a row group that grows."""
+_VECTOR = 2048
+"""Row groups are a multiple of so many rows."""
+
 
 @contextmanager
 def open_duckdb(
-    folder: Path, memory_mb: int, threads: int | None = None
+    folder: Path, memory_mb: int, threads: int | None = None, *, row_bytes: int = 0
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that keeps at most `memory_mb` MiB in memory and the rest in `folder`, which must not exist.
 
-    `threads` None leaves the number to DuckDB. Raises MemoryLimitReached and WorkFolderFull in place of
+    `threads` None leaves the number to DuckDB. `row_bytes` is about what a row of its tables takes: wide ones are
+    kept in a file in `folder`, in smaller row groups, for one that grows is held in memory whole. Raises MemoryLimitReached and WorkFolderFull in place of
     DuckDB's own errors.
     """
     import duckdb  # not before it is needed: it takes as long as comparing some hundred thousand rows
@@ -35,6 +43,13 @@ def open_duckdb(
         config["threads"] = threads
     connection = duckdb.connect(":memory:", config=config)
     try:
+        room = memory_mb * (1 << 20) * _ROW_GROUP_SHARE
+        if row_bytes * _ROW_GROUP > room:
+            rows = max(1, int(room / row_bytes) // _VECTOR) * _VECTOR
+            folder.mkdir()
+            place = str(folder / "tables").replace("'", "''")
+            connection.execute(f"attach '{place}' as tables (row_group_size {rows})")
+            connection.execute("use tables")
         yield connection
     except duckdb.OutOfMemoryException as error:
         raise MemoryLimitReached(

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pyarrow as pa
+
 from worker.engines.columns import Crew
 from worker.engines.duck import open_duckdb
 from worker.engines.errors import BadPlan
@@ -38,6 +40,7 @@ MAX_CHECKS = 100
 """Exact checks after which the search ends without an answer, and says so."""
 
 _SHOWN_VALUES = 5
+_TEXT_BYTES = 32
 _READING = 0.4  # of the work, where the rows must be read first
 _NO_KEY = frozenset({Kind.LONG_TEXT, Kind.LONG_BINARY, Kind.INTERVAL_MONTHS, Kind.INTERVAL_NANOSECONDS})
 
@@ -261,7 +264,8 @@ def _tables(
 ) -> Iterator[tuple[tuple[CandidateTable, CandidateTable], Shared]]:
     """Both sides, and how many values of a column set they share."""
     expected = [source.estimated_rows() or 0, target.estimated_rows() or 0]
-    with open_duckdb(work_dir / "keys", memory_limit_mb, threads) as connection:
+    row_bytes = sum(_bytes_of(column.type.storage) for column in columns)
+    with open_duckdb(work_dir / "keys", memory_limit_mb, threads, row_bytes=row_bytes) as connection:
 
         def side(number: int, before: int) -> DatabaseTable | LoadedTable:
             table = (source, target)[number]
@@ -285,6 +289,13 @@ def _tables(
             return None
 
         yield (a, b), shared
+
+
+def _bytes_of(storage: pa.DataType) -> int:
+    """About what a value takes in DuckDB."""
+    if pa.types.is_large_string(storage) or pa.types.is_large_binary(storage):
+        return _TEXT_BYTES
+    return max(1, int(storage.bit_width) // 8)
 
 
 def _found(members: Sequence[Judged], shared: int | None, rows: Sequence[int]) -> FoundKey:
