@@ -91,6 +91,12 @@ def execute(owner: oracledb.Connection, text: str) -> None:
             cursor.execute(statement.text)
 
 
+def carry_out(owner: oracledb.Connection, outcome: workflow.Outcome, name: str) -> None:
+    """Run one of the scripts and commit."""
+    execute(owner, script(outcome, name))
+    owner.commit()
+
+
 def counts(outcome: workflow.Outcome) -> tuple[int, int, int]:
     summary = outcome.document["summary"]
     return summary["changed"], summary["only_a"], summary["only_b"]

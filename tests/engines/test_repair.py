@@ -18,6 +18,7 @@ from tests.conftest import Instance
 from tests.engines.repairs import (
     NASTY,
     SCHEMA,
+    carry_out,
     compared,
     counts,
     execute,
@@ -88,13 +89,11 @@ def test_the_repair_makes_the_tables_equal_and_the_backout_takes_it_back(
     before = compared(database, "GOOD_A", "GOOD_B", tmp_path / "1")
     assert counts(before) == (len(NASTY) + 6, 2, 2)
     assert before.document["repair"] == {"rows": len(NASTY) + 10, "not_done": {}}
-    execute(owner, script(before, "repair.sql"))
-    owner.commit()
+    carry_out(owner, before, "repair.sql")
     after = compared(database, "GOOD_A", "GOOD_B", tmp_path / "2")
     assert counts(after) == (0, 0, 0)
     assert after.files == ()
-    execute(owner, script(before, "backout.sql"))
-    owner.commit()
+    carry_out(owner, before, "backout.sql")
     assert counts(compared(database, "WAS_B", "GOOD_B", tmp_path / "3")) == (0, 0, 0)
 
 
@@ -161,11 +160,9 @@ def test_columns_under_other_names_are_repaired_under_their_own(
     found = outcome(sides, tmp_path / "1")
     assert found.document["repair"] == {"rows": 3, "not_done": {}}
     assert 'set "Full name" = ' in script(found, "repair.sql")
-    execute(owner, script(found, "repair.sql"))
-    owner.commit()
+    carry_out(owner, found, "repair.sql")
     assert counts(outcome(sides, tmp_path / "2")) == (0, 0, 0)
-    execute(owner, script(found, "backout.sql"))
-    owner.commit()
+    carry_out(owner, found, "backout.sql")
     assert counts(outcome(sides, tmp_path / "3")) == counts(found) == (1, 1, 1)
 
 
@@ -211,11 +208,9 @@ def test_a_row_trigger_that_reads_its_table_does_not_hinder_the_inserts(
             cursor.execute(f"insert into {SCHEMA}.seen_b (id) select 7 from dual")
     found = compared(database, "SEEN_A", "SEEN_B", tmp_path / "1", key=("ID",))
     assert found.document["repair"] == {"rows": 4, "not_done": {}}
-    execute(owner, script(found, "repair.sql"))
-    owner.commit()
+    carry_out(owner, found, "repair.sql")
     assert counts(compared(database, "SEEN_A", "SEEN_B", tmp_path / "2", key=("ID",))) == (0, 0, 0)
-    execute(owner, script(found, "backout.sql"))
-    owner.commit()
+    carry_out(owner, found, "backout.sql")
     assert counts(compared(database, "SEEN_A", "SEEN_B", tmp_path / "3", key=("ID",))) == (0, 3, 1)
 
 

@@ -9,7 +9,7 @@ import oracledb
 import pytest
 
 from tests.conftest import Instance
-from tests.engines.repairs import NASTY, SCHEMA, compared, counts, execute, make, owner, script
+from tests.engines.repairs import NASTY, SCHEMA, carry_out, compared, counts, execute, make, owner, script
 
 __all__ = ["owner"]
 
@@ -66,8 +66,7 @@ def test_large_objects_are_repaired_and_brought_back(
     execute(owner, text)
     owner.commit()
     assert counts(compared(database, "LARGE_A", "LARGE_B", tmp_path / "2")) == (0, 0, 0)
-    execute(owner, script(before, "backout.sql"))
-    owner.commit()
+    carry_out(owner, before, "backout.sql")
     back = compared(database, "LARGE_WAS", "LARGE_B", tmp_path / "3")
     assert [cell["column"] for row in back.document["samples"]["changed"] for cell in row["cells"]] == [
         "BYTES"
@@ -131,8 +130,7 @@ def test_times_with_a_zone_are_repaired_in_utc_and_the_script_says_so(
     execute(owner, repair)
     owner.commit()
     assert counts(compared(database, "ZONED_A", "ZONED_B", tmp_path / "2")) == (0, 0, 0)
-    execute(owner, script(found, "backout.sql"))
-    owner.commit()
+    carry_out(owner, found, "backout.sql")
     assert counts(compared(database, "ZONED_WAS", "ZONED_B", tmp_path / "3")) == (0, 0, 0)
 
 
@@ -163,11 +161,9 @@ def test_intervals_are_repaired_exactly(
         {"column": "MONTHS", "a": "-0-03", "b": "99999999-11"},
         {"column": "SPAN", "a": "-00:00:00.000001", "b": "12345 23:59:59.999999"},
     ]
-    execute(owner, script(found, "repair.sql"))
-    owner.commit()
+    carry_out(owner, found, "repair.sql")
     assert counts(compared(database, "SPAN_A", "SPAN_B", tmp_path / "2")) == (0, 0, 0)
-    execute(owner, script(found, "backout.sql"))
-    owner.commit()
+    carry_out(owner, found, "backout.sql")
     assert counts(compared(database, "SPAN_WAS", "SPAN_B", tmp_path / "3")) == (0, 0, 0)
 
 
@@ -193,8 +189,7 @@ def test_virtual_columns_follow_and_rows_of_an_identity_column_are_told(
     assert counts(compared(database, "MADE_A", "MADE_B", tmp_path / "2")) == (2, 1, 1)
     owner.commit()
     assert counts(compared(database, "MADE_A", "MADE_B", tmp_path / "3")) == (0, 0, 0)
-    execute(owner, script(found, "backout.sql"))
-    owner.commit()
+    carry_out(owner, found, "backout.sql")
     again = compared(database, "MADE_A", "MADE_B", tmp_path / "4", ignore=("TWICE",))
     assert counts(again) == (2, 1, 1)
     assert again.document["repair"] == {"rows": 4, "not_done": {}}
@@ -202,6 +197,5 @@ def test_virtual_columns_follow_and_rows_of_an_identity_column_are_told(
     found = compared(database, "ALWAYS_MADE_A", "ALWAYS_MADE_B", tmp_path / "5")
     told = "rows only in A or B, for ID is an identity column GENERATED ALWAYS, which takes no value"
     assert found.document["repair"] == {"rows": 3, "not_done": {told: 1}}
-    execute(owner, script(found, "repair.sql"))
-    owner.commit()
+    carry_out(owner, found, "repair.sql")
     assert counts(compared(database, "ALWAYS_MADE_A", "ALWAYS_MADE_B", tmp_path / "6")) == (0, 0, 1)

@@ -46,14 +46,12 @@ def choose(source: Source, target: Source, plan: ComparisonPlan, wanted: str) ->
 
 def engine(name: str) -> type[Comparison] | type[PushdownComparison]:
     """The engine of that name, one of ENGINES."""
-    match name:
-        case "polars":
-            from worker.engines.polars_oracle import PolarsOracleComparison
+    if name == POLARS:
+        from worker.engines.polars_oracle import PolarsOracleComparison
 
-            return PolarsOracleComparison
-        case "pushdown":
-            from worker.engines.pushdown import PushdownComparison
+        return PolarsOracleComparison
+    if name == PUSHDOWN:
+        from worker.engines.pushdown import PushdownComparison
 
-            return PushdownComparison
-        case _:
-            return ArrowDuckDBComparison
+        return PushdownComparison
+    return ArrowDuckDBComparison

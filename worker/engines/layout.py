@@ -159,13 +159,6 @@ def _check_types(
     """All columns that cannot be compared, in one sentence."""
     unread = [next((c for c in pair if c.value_type is None), None) for pair in pairs]
     unreadable = [f"{c.name} is of type {c.oracle_type}" for c in unread if c is not None]
-    if len(unreadable) == 1:
-        raise UnsupportedColumn(f"The column {unreadable[0]}, which cannot be compared. {remedy}.")
-    if unreadable:
-        raise UnsupportedColumn(
-            f"{len(unreadable)} columns have types that cannot be compared: {_some(unreadable)}. "
-            f"{remedy_for_many or remedy}."
-        )
     apart = [
         f"{a.name} is {a.oracle_type} on one side and {b.oracle_type} on the other"
         for a, b in pairs
@@ -173,13 +166,17 @@ def _check_types(
         and b.value_type is not None
         and common_type(a.value_type, b.value_type) is None
     ]
-    if len(apart) == 1:
-        raise IncomparableTypes(f"The column {apart[0]}; these cannot be compared. {remedy}.")
-    if apart:
-        raise IncomparableTypes(
-            f"{len(apart)} columns have types that cannot be compared with each other: {_some(apart)}. "
-            f"{remedy_for_many or remedy}."
-        )
+    for error, found, one, many in (
+        (UnsupportedColumn, unreadable, ", which cannot be compared", ""),
+        (IncomparableTypes, apart, "; these cannot be compared", " with each other"),
+    ):
+        if len(found) == 1:
+            raise error(f"The column {found[0]}{one}. {remedy}.")
+        if found:
+            raise error(
+                f"{len(found)} columns have types that cannot be compared{many}: {_some(found)}. "
+                f"{remedy_for_many or remedy}."
+            )
 
 
 def _pair(a: ColumnInfo, b: ColumnInfo, rule: ColumnRule | None, *, is_key: bool = False) -> ComparedColumn:
